@@ -1,0 +1,806 @@
+//! The map: the methods that take a guard. Checks the guard once, hashes the key once, mixes the
+//! hash, and leaves the rest to the core.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::fmt;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::marker::PhantomData;
+
+use equivalent::Equivalent;
+
+use crate::iter::{Iter, Keys, Values};
+use crate::pinned::HashMapRef;
+use crate::raw::{Inserted, Node, Retired, Table, Unused};
+use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, Pinned, Reclaim};
+
+/// A hash map that many threads share and mostly read.
+///
+/// Every operation takes `&self` and a guard, from [`guard`](Self::guard); [`pin`](Self::pin) gives
+/// the two as one value. References that an operation returns live as long as the guard: **hold a
+/// guard for an operation or a batch of them, not for long**, as nothing that is removed meanwhile
+/// can be freed.
+///
+/// # Guarantees
+///
+/// The letters are those of `docs/GUARANTEES.md`.
+///
+/// * **A** A read (`get`, `get_key_value`, `contains_key`) writes no memory that another thread
+///   reads, takes no lock, never waits, and runs no destructor. With the back end
+///   [`Crossbeam`](crate::Crossbeam), *pinning* does write, and may run destructors: pin once for
+///   a batch of reads.
+/// * **B** Every write is lock-free: with any thread stopped anywhere inside an operation, all
+///   others finish theirs, while the table grows too.
+/// * **C** Every operation on one key takes effect at one instant between its call and its return.
+/// * **D** An entry that is present throughout an iteration is yielded exactly once.
+/// * **E** An entry never moves: a `&V` stays valid as long as its guard.
+/// * **G** A panic in a user's `Hash`, `Eq` or closure leaves the map whole.
+///
+/// # Types
+///
+/// `S` makes the hashers; every hash is mixed once more, so weak ones do no harm as long as they
+/// differ. `R` is the reclaimer, which frees what was removed. With the default one keys and values
+/// must be `Send + 'static`.
+///
+/// ```
+/// use splitmap::HashMap;
+///
+/// let map = HashMap::new();
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| map.pin().insert("one", 1).copied());
+///     scope.spawn(|| map.pin().insert("two", 2).copied());
+/// });
+/// let map = map.pin();
+/// assert_eq!(map.get("one"), Some(&1));
+/// assert_eq!(map.len(), 2);
+/// ```
+pub struct HashMap<K, V, S = DefaultHashBuilder, R = DefaultReclaimer>
+where
+    R: Reclaim<Retired<K, V>>,
+{
+    table: Table<K, V, R>,
+    hash_builder: S,
+    // Invariant in `K` and `V`; and neither the table's atomics nor the reclaimer's store decide
+    // whether the map is `Send` or `Sync`: the impls below do.
+    _entries: PhantomData<*mut (K, V)>,
+}
+
+// SAFETY: a map that is sent takes its entries along. The store and the atomics can go with them.
+unsafe impl<K, V, S, R> Send for HashMap<K, V, S, R>
+where
+    K: Send,
+    V: Send,
+    S: Send,
+    R: Reclaim<Retired<K, V>>,
+{
+}
+
+// SAFETY: through a shared map, entries are read on any thread (`Sync`), and inserted on one and
+// dropped on another (`Send`).
+unsafe impl<K, V, S, R> Sync for HashMap<K, V, S, R>
+where
+    K: Send + Sync,
+    V: Send + Sync,
+    S: Sync,
+    R: Reclaim<Retired<K, V>>,
+{
+}
+
+/// The hasher of a map that names none: `foldhash`, seeded at random for each map.
+///
+/// It resists accidents and simple attacks, not a determined one; a map whose keys an adversary
+/// chooses wants `std::hash::RandomState`.
+#[derive(Clone, Debug, Default)]
+pub struct DefaultHashBuilder(foldhash::fast::RandomState);
+
+impl BuildHasher for DefaultHashBuilder {
+    type Hasher = DefaultHasher;
+
+    #[inline(always)]
+    fn build_hasher(&self) -> DefaultHasher {
+        DefaultHasher(self.0.build_hasher())
+    }
+}
+
+/// What [`DefaultHashBuilder`] builds.
+#[derive(Clone)]
+pub struct DefaultHasher(foldhash::fast::FoldHasher<'static>);
+
+impl fmt::Debug for DefaultHasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DefaultHasher").finish_non_exhaustive()
+    }
+}
+
+macro_rules! forward {
+    ($($write:ident: $type:ty),*) => {
+        $(#[inline(always)]
+        fn $write(&mut self, value: $type) {
+            self.0.$write(value);
+        })*
+    };
+}
+
+impl Hasher for DefaultHasher {
+    forward!(write: &[u8], write_u8: u8, write_u16: u16, write_u32: u32, write_u64: u64,
+        write_u128: u128, write_usize: usize, write_i8: i8, write_i16: i16, write_i32: i32,
+        write_i64: i64, write_i128: i128, write_isize: isize);
+
+    #[inline(always)]
+    fn finish(&self) -> u64 {
+        self.0.finish()
+    }
+}
+
+/// Spreads a hash over all its bits by one folded multiplication. Buckets go by the top bits and
+/// presence by the lowest, while the hashes that a weak hasher makes may differ in any.
+#[inline(always)]
+fn mix(hash: u64) -> u64 {
+    // Odd, about half of its bits set, and without a pattern.
+    const FACTOR: u64 = 0xa076_1d64_78bd_642f;
+    let product = u128::from(hash) * u128::from(FACTOR);
+    product as u64 ^ (product >> 64) as u64
+}
+
+impl<K, V> HashMap<K, V>
+where
+    DefaultReclaimer: Reclaim<Retired<K, V>>,
+{
+    /// An empty map. Allocates nothing.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::<u64, u64>::new();
+    /// assert!(map.is_empty());
+    /// ```
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty map with a bucket for each of `capacity` entries, so that inserting that many
+    /// does not grow the table. Takes time and memory in proportion (at most 32 bytes an entry).
+    ///
+    /// # Panics
+    ///
+    /// If there cannot be so many buckets, or there is no memory for them.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::<u64, u64>::with_capacity(1_000);
+    /// assert!(map.is_empty());
+    /// ```
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self::builder().capacity(capacity).build()
+    }
+
+    /// A builder, to choose the capacity, the hasher and the reclaimer.
+    ///
+    /// ```
+    /// use std::hash::RandomState;
+    /// use splitmap::HashMap;
+    ///
+    /// let map: HashMap<u64, u64, RandomState> = HashMap::builder()
+    ///     .capacity(100)
+    ///     .hasher(RandomState::new())
+    ///     .build();
+    /// assert!(map.is_empty());
+    /// ```
+    pub fn builder() -> HashMapBuilder<K, V> {
+        HashMapBuilder {
+            capacity: 0,
+            hash_builder: DefaultHashBuilder::default(),
+            _map: PhantomData,
+        }
+    }
+}
+
+impl<K, V, S> HashMap<K, V, S>
+where
+    DefaultReclaimer: Reclaim<Retired<K, V>>,
+{
+    /// An empty map that hashes with `hash_builder`. Allocates nothing.
+    ///
+    /// ```
+    /// use std::hash::RandomState;
+    ///
+    /// let map = splitmap::HashMap::with_hasher(RandomState::new());
+    /// map.pin().insert(1, 2);
+    /// ```
+    pub fn with_hasher(hash_builder: S) -> Self {
+        Self::with_capacity_and_hasher(0, hash_builder)
+    }
+
+    /// An empty map with room for `capacity` entries that hashes with `hash_builder`.
+    ///
+    /// # Panics
+    ///
+    /// As [`with_capacity`](HashMap::with_capacity).
+    ///
+    /// ```
+    /// use std::hash::RandomState;
+    ///
+    /// let map = splitmap::HashMap::with_capacity_and_hasher(10, RandomState::new());
+    /// map.pin().insert(1, 2);
+    /// ```
+    pub fn with_capacity_and_hasher(capacity: usize, hash_builder: S) -> Self {
+        HashMap::of(Table::with_capacity(capacity), hash_builder)
+    }
+}
+
+impl<K, V, S, R> HashMap<K, V, S, R>
+where
+    R: Reclaim<Retired<K, V>>,
+{
+    fn of(table: Table<K, V, R>, hash_builder: S) -> Self {
+        HashMap {
+            table,
+            hash_builder,
+            _entries: PhantomData,
+        }
+    }
+
+    /// The map's hash builder.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::<u64, u64>::new();
+    /// let other = splitmap::HashMap::<u64, u64>::with_hasher(map.hasher().clone());
+    /// ```
+    pub fn hasher(&self) -> &S {
+        &self.hash_builder
+    }
+
+    /// Pins this thread: a guard for this map's operations.
+    ///
+    /// Cost and progress are the reclaimer's; guards nest.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::new();
+    /// let guard = map.guard();
+    /// map.insert(1, "one", &guard);
+    /// assert_eq!(map.get(&1, &guard), Some(&"one"));
+    /// ```
+    #[inline]
+    pub fn guard(&self) -> LocalGuard<'_, R> {
+        LocalGuard::new(self.table.store())
+    }
+
+    /// Pins this thread: the map and a guard in one value, on which every operation is a method
+    /// without the guard argument.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::new();
+    /// map.pin().insert(1, "one");
+    /// assert_eq!(map.pin().get(&1), Some(&"one"));
+    /// ```
+    #[inline]
+    pub fn pin(&self) -> HashMapRef<'_, K, V, S, R> {
+        HashMapRef::new(self, self.guard())
+    }
+
+    pub(crate) fn refresh<'m>(&'m self, guard: &mut LocalGuard<'m, R>) {
+        guard.refresh(self.table.store());
+    }
+
+    /// The section that a guard pins.
+    ///
+    /// # Panics
+    ///
+    /// If the guard belongs to another map's collector.
+    #[inline(always)]
+    fn pinned<'g>(&'g self, guard: &'g impl Guard<R>) -> Pinned<'g, R> {
+        Pinned::new(self.table.store(), guard.as_pin())
+    }
+
+    /// The number of entries: exact when no write is under way, else a count of those that were
+    /// there around the call. Sums a few counters; lock-free. Pins.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([(1, "one"), (2, "two")]);
+    /// assert_eq!(map.len(), 2);
+    /// ```
+    pub fn len(&self) -> usize {
+        self.len_pinned(&self.guard())
+    }
+
+    pub(crate) fn len_pinned(&self, guard: &impl Guard<R>) -> usize {
+        self.table.len(self.pinned(guard))
+    }
+
+    /// Whether [`len`](Self::len) is 0.
+    ///
+    /// ```
+    /// assert!(splitmap::HashMap::<u64, u64>::new().is_empty());
+    /// ```
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The entries, in an order that says nothing. Guarantee **D**: one that is present from start
+    /// to end is yielded exactly once; of a value replaced meanwhile, either is yielded.
+    ///
+    /// Each step is lock-free and usually reads one node. A step passes every head in between, so
+    /// a sparse table costs time in proportion to its buckets.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([(1, "one"), (2, "two")]);
+    /// let guard = map.guard();
+    /// assert_eq!(map.iter(&guard).map(|(key, _)| key).sum::<i32>(), 3);
+    /// ```
+    pub fn iter<'g>(&'g self, guard: &'g impl Guard<R>) -> Iter<'g, K, V> {
+        Iter::new(self.table.walk(self.pinned(guard)))
+    }
+
+    /// The keys: as [`iter`](Self::iter).
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([(1, "one"), (2, "two")]);
+    /// let guard = map.guard();
+    /// assert_eq!(map.keys(&guard).max(), Some(&2));
+    /// ```
+    pub fn keys<'g>(&'g self, guard: &'g impl Guard<R>) -> Keys<'g, K, V> {
+        Keys::new(self.iter(guard))
+    }
+
+    /// The values: as [`iter`](Self::iter).
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([(1, 10), (2, 20)]);
+    /// let guard = map.guard();
+    /// assert_eq!(map.values(&guard).sum::<i32>(), 30);
+    /// ```
+    pub fn values<'g>(&'g self, guard: &'g impl Guard<R>) -> Values<'g, K, V> {
+        Values::new(self.iter(guard))
+    }
+
+    /// Removes every entry that is present throughout. Not one instant: an entry that others
+    /// insert meanwhile may stay. Costs a walk over the map and a removal for each entry;
+    /// lock-free.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([(1, "one")]);
+    /// map.clear(&map.guard());
+    /// assert!(map.is_empty());
+    /// ```
+    pub fn clear(&self, guard: &impl Guard<R>) {
+        self.retain(|_, _| false, guard);
+    }
+
+    /// Removes every entry that `keep` refuses. Asks once for each entry that is present
+    /// throughout; for a value that is replaced after it was refused, once more for the new one.
+    /// Costs a walk over the map and a removal for each refused entry; lock-free.
+    ///
+    /// # Panics
+    ///
+    /// If `keep` does. Entries that it refused before stay removed.
+    ///
+    /// ```
+    /// let map: splitmap::HashMap<u32, u32> = (0..10).map(|n| (n, n)).collect();
+    /// map.retain(|key, _| key % 2 == 0, &map.guard());
+    /// assert_eq!(map.len(), 5);
+    /// ```
+    pub fn retain(&self, keep: impl FnMut(&K, &V) -> bool, guard: &impl Guard<R>) {
+        self.table.retain(keep, self.pinned(guard));
+    }
+}
+
+impl<K, V, S, R> HashMap<K, V, S, R>
+where
+    K: Hash + Eq,
+    S: BuildHasher,
+    R: Reclaim<Retired<K, V>>,
+{
+    #[inline(always)]
+    fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
+        mix(self.hash_builder.hash_one(key))
+    }
+
+    #[inline(always)]
+    fn find<'g, Q>(&'g self, key: &Q, guard: &'g impl Guard<R>) -> Option<&'g Node<K, V>>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        let pinned = self.pinned(guard);
+        let matches = |k: &K| key.equivalent(k);
+        self.table.get(self.hash(key), matches, pinned)
+    }
+
+    /// The value of a key, if it is present.
+    ///
+    /// Guarantee **A**: writes nothing, never waits. Usually reads one head, and one node if the
+    /// key is present. Its steps are bounded by the entries of the key's bucket and the changes to
+    /// that bucket that complete meanwhile (`docs/GUARANTEES.md` says exactly how).
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([(String::from("one"), 1)]);
+    /// let guard = map.guard();
+    /// assert_eq!(map.get("one", &guard), Some(&1));
+    /// assert_eq!(map.get("two", &guard), None);
+    /// ```
+    #[inline]
+    pub fn get<'g, Q>(&'g self, key: &Q, guard: &'g impl Guard<R>) -> Option<&'g V>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        self.find(key, guard).map(Node::value)
+    }
+
+    /// The entry of a key, if it is present: as [`get`](Self::get).
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([("one", 1)]);
+    /// let guard = map.guard();
+    /// assert_eq!(map.get_key_value("one", &guard), Some((&"one", &1)));
+    /// ```
+    #[inline]
+    pub fn get_key_value<'g, Q>(
+        &'g self,
+        key: &Q,
+        guard: &'g impl Guard<R>,
+    ) -> Option<(&'g K, &'g V)>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        let node = self.find(key, guard)?;
+        Some((node.key(), node.value()))
+    }
+
+    /// Whether a key is present: as [`get`](Self::get).
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([("one", 1)]);
+    /// assert!(map.contains_key("one", &map.guard()));
+    /// ```
+    #[inline]
+    pub fn contains_key<Q>(&self, key: &Q, guard: &impl Guard<R>) -> bool
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        self.find(key, guard).is_some()
+    }
+
+    /// Inserts an entry. If the key was present, its entry is replaced, key and all, in one
+    /// instant, and the old value is returned.
+    ///
+    /// Allocates one node. Lock-free (guarantee **B**). May make a few heads of a growing table.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::new();
+    /// let guard = map.guard();
+    /// assert_eq!(map.insert("key", 1, &guard), None);
+    /// assert_eq!(map.insert("key", 2, &guard), Some(&1));
+    /// ```
+    pub fn insert<'g>(&'g self, key: K, value: V, guard: &'g impl Guard<R>) -> Option<&'g V> {
+        let pinned = self.pinned(guard);
+        let node = Node::new(self.hash(&key), key, value);
+        self.table.insert(node, pinned).map(Node::value)
+    }
+
+    /// Inserts an entry if the key is absent, and returns its value.
+    ///
+    /// Allocates a node only if the key was absent. Lock-free (guarantee **B**).
+    ///
+    /// # Errors
+    ///
+    /// If the key is present: its value, and what was to be inserted.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::new();
+    /// let guard = map.guard();
+    /// assert_eq!(map.try_insert("key", 1, &guard), Ok(&1));
+    /// let refused = map.try_insert("key", 2, &guard).unwrap_err();
+    /// assert_eq!((refused.current, refused.not_inserted), (&1, 2));
+    /// ```
+    pub fn try_insert<'g>(
+        &'g self,
+        key: K,
+        value: V,
+        guard: &'g impl Guard<R>,
+    ) -> Result<&'g V, OccupiedError<'g, K, V>> {
+        let (pinned, hash) = (self.pinned(guard), self.hash(&key));
+        match self.table.get_or_insert(hash, key, || value, pinned) {
+            Inserted::New(node) => Ok(node.value()),
+            Inserted::Present { node, key, value } => Err(OccupiedError {
+                key,
+                not_inserted: match value {
+                    Unused::Made(value) => value,
+                    Unused::Maker(make) => make(),
+                },
+                current: node.value(),
+            }),
+        }
+    }
+
+    /// The value of a key; `value` is inserted first if the key is absent, else dropped.
+    ///
+    /// As [`try_insert`](Self::try_insert), which gives a refused value back.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::new();
+    /// let guard = map.guard();
+    /// assert_eq!(map.get_or_insert("key", 1, &guard), &1);
+    /// assert_eq!(map.get_or_insert("key", 2, &guard), &1);
+    /// ```
+    pub fn get_or_insert<'g>(&'g self, key: K, value: V, guard: &'g impl Guard<R>) -> &'g V {
+        self.get_or_insert_with(key, || value, guard)
+    }
+
+    /// The value of a key; if the key is absent, what `make` returns is inserted first.
+    ///
+    /// `make` is called at most once, and not under any lock: others may insert the key meanwhile,
+    /// and then their value is returned and the new one dropped. Lock-free (guarantee **B**) but
+    /// for what `make` does. It may use this map.
+    ///
+    /// # Panics
+    ///
+    /// If `make` does; the map is as if this had not been called.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::new();
+    /// let guard = map.guard();
+    /// assert_eq!(map.get_or_insert_with("key", || 1, &guard), &1);
+    /// assert_eq!(map.get_or_insert_with("key", || unreachable!(), &guard), &1);
+    /// ```
+    pub fn get_or_insert_with<'g>(
+        &'g self,
+        key: K,
+        make: impl FnOnce() -> V,
+        guard: &'g impl Guard<R>,
+    ) -> &'g V {
+        let (pinned, hash) = (self.pinned(guard), self.hash(&key));
+        match self.table.get_or_insert(hash, key, make, pinned) {
+            Inserted::New(node) | Inserted::Present { node, .. } => node.value(),
+        }
+    }
+
+    /// Removes a key. Its value is returned; it is freed some time after the last guard that can
+    /// see it is gone.
+    ///
+    /// Usually ends at one head if the key is absent. Lock-free (guarantee **B**).
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([("key", 1)]);
+    /// let guard = map.guard();
+    /// assert_eq!(map.remove("key", &guard), Some(&1));
+    /// assert_eq!(map.remove("key", &guard), None);
+    /// ```
+    pub fn remove<'g, Q>(&'g self, key: &Q, guard: &'g impl Guard<R>) -> Option<&'g V>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        self.remove_entry(key, guard).map(|(_, value)| value)
+    }
+
+    /// Removes a key. Its entry is returned: as [`remove`](Self::remove).
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([("key", 1)]);
+    /// let guard = map.guard();
+    /// assert_eq!(map.remove_entry("key", &guard), Some((&"key", &1)));
+    /// ```
+    pub fn remove_entry<'g, Q>(
+        &'g self,
+        key: &Q,
+        guard: &'g impl Guard<R>,
+    ) -> Option<(&'g K, &'g V)>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        let (pinned, hash) = (self.pinned(guard), self.hash(key));
+        let node = self.table.remove(hash, |k| key.equivalent(k), pinned)?;
+        Some((node.key(), node.value()))
+    }
+}
+
+impl<K, V, S, R> Default for HashMap<K, V, S, R>
+where
+    S: Default,
+    R: Reclaim<Retired<K, V>>,
+{
+    /// An empty map. Allocates nothing, unless the hash builder does.
+    fn default() -> Self {
+        HashMap::of(Table::with_capacity(0), S::default())
+    }
+}
+
+impl<K, V, S, R> fmt::Debug for HashMap<K, V, S, R>
+where
+    K: fmt::Debug,
+    V: fmt::Debug,
+    R: Reclaim<Retired<K, V>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter(&self.guard())).finish()
+    }
+}
+
+impl<K, V, S, R> Clone for HashMap<K, V, S, R>
+where
+    K: Clone,
+    V: Clone,
+    S: Clone,
+    R: Reclaim<Retired<K, V>>,
+{
+    /// A map with clones of the entries: of all that are present throughout, as
+    /// [`iter`](Self::iter) yields them.
+    fn clone(&self) -> Self {
+        let guard = self.guard();
+        let copy =
+            |node: &Node<K, V>| Node::new(node.hash(), node.key().clone(), node.value().clone());
+        let nodes = self.table.walk(self.pinned(&guard)).map(copy).collect();
+        HashMap::of(Table::from_sorted(nodes), self.hash_builder.clone())
+    }
+}
+
+impl<K, V, S, R> PartialEq for HashMap<K, V, S, R>
+where
+    K: Hash + Eq,
+    V: PartialEq,
+    S: BuildHasher,
+    R: Reclaim<Retired<K, V>>,
+{
+    /// Whether both have the same keys with equal values. Not one instant if others write.
+    fn eq(&self, other: &Self) -> bool {
+        let (ours, theirs) = (self.pin(), other.pin());
+        ours.len() == theirs.len()
+            && ours
+                .iter()
+                .all(|(key, value)| theirs.get(key) == Some(value))
+    }
+}
+
+impl<K, V, S, R> Eq for HashMap<K, V, S, R>
+where
+    K: Hash + Eq,
+    V: Eq,
+    S: BuildHasher,
+    R: Reclaim<Retired<K, V>>,
+{
+}
+
+impl<K, V, S, R> Extend<(K, V)> for &HashMap<K, V, S, R>
+where
+    K: Hash + Eq,
+    S: BuildHasher,
+    R: Reclaim<Retired<K, V>>,
+{
+    /// Inserts every item, each under a guard of its own: none is held while the iterator works.
+    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
+        for (key, value) in entries {
+            self.insert(key, value, &self.guard());
+        }
+    }
+}
+
+impl<K, V, S, R> Extend<(K, V)> for HashMap<K, V, S, R>
+where
+    K: Hash + Eq,
+    S: BuildHasher,
+    R: Reclaim<Retired<K, V>>,
+{
+    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
+        (&*self).extend(entries);
+    }
+}
+
+impl<K, V, S, R> FromIterator<(K, V)> for HashMap<K, V, S, R>
+where
+    K: Hash + Eq,
+    S: BuildHasher + Default,
+    R: Reclaim<Retired<K, V>>,
+{
+    /// A map of the items, of equal keys the last: sorted by hash and linked with plain stores,
+    /// which is faster than inserting them.
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
+        let hash_builder = S::default();
+        let node = |(key, value)| Node::new(mix(hash_builder.hash_one(&key)), key, value);
+        let table = Table::from_nodes(entries.into_iter().map(node).collect());
+        HashMap::of(table, hash_builder)
+    }
+}
+
+impl<K, V, const N: usize> From<[(K, V); N]> for HashMap<K, V>
+where
+    K: Hash + Eq,
+    DefaultReclaimer: Reclaim<Retired<K, V>>,
+{
+    fn from(entries: [(K, V); N]) -> Self {
+        entries.into_iter().collect()
+    }
+}
+
+/// Builds a map: [`HashMap::builder`].
+pub struct HashMapBuilder<K, V, S = DefaultHashBuilder, R = DefaultReclaimer> {
+    capacity: usize,
+    hash_builder: S,
+    _map: PhantomData<fn(K, V, R) -> Infallible>,
+}
+
+impl<K, V, S, R> HashMapBuilder<K, V, S, R> {
+    /// Room for this many entries: as [`HashMap::with_capacity`].
+    pub fn capacity(self, capacity: usize) -> Self {
+        HashMapBuilder { capacity, ..self }
+    }
+
+    /// Makes the hashers.
+    pub fn hasher<T>(self, hash_builder: T) -> HashMapBuilder<K, V, T, R> {
+        HashMapBuilder {
+            capacity: self.capacity,
+            hash_builder,
+            _map: PhantomData,
+        }
+    }
+
+    /// Frees what is removed: a type, as `.reclaimer::<Crossbeam>()`.
+    pub fn reclaimer<T>(self) -> HashMapBuilder<K, V, S, T> {
+        HashMapBuilder {
+            capacity: self.capacity,
+            hash_builder: self.hash_builder,
+            _map: PhantomData,
+        }
+    }
+
+    /// The map.
+    ///
+    /// # Panics
+    ///
+    /// As [`HashMap::with_capacity`].
+    pub fn build(self) -> HashMap<K, V, S, R>
+    where
+        R: Reclaim<Retired<K, V>>,
+    {
+        HashMap::of(Table::with_capacity(self.capacity), self.hash_builder)
+    }
+}
+
+impl<K, V, S, R> fmt::Debug for HashMapBuilder<K, V, S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HashMapBuilder")
+            .field("capacity", &self.capacity)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A key was present: [`HashMap::try_insert`]. Gives back what was not inserted.
+#[derive(Debug, PartialEq, Eq)]
+pub struct OccupiedError<'g, K, V> {
+    /// The key that was to be inserted.
+    pub key: K,
+    /// The value that was to be inserted.
+    pub not_inserted: V,
+    /// The value that the map has.
+    pub current: &'g V,
+}
+
+impl<K: fmt::Debug, V: fmt::Debug> fmt::Display for OccupiedError<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "failed to insert {:?}, the key {:?} is present with the value {:?}",
+            self.not_inserted, self.key, self.current
+        )
+    }
+}
+
+impl<K: fmt::Debug, V: fmt::Debug> Error for OccupiedError<'_, K, V> {}
+
+#[cfg(test)]
+mod tests {
+    use super::mix;
+
+    #[test]
+    fn mixing_spreads_sequences_over_buckets_and_presence_bits() {
+        for shift in [0, 4, 16, 32, 48, 60 - 12] {
+            let hashes: Vec<u64> = (0..1 << 12).map(|n: u64| mix(n << shift)).collect();
+            let distinct = |of: &dyn Fn(u64) -> u64| {
+                let mut seen: Vec<u64> = hashes.iter().map(|&hash| of(hash)).collect();
+                seen.sort_unstable();
+                seen.dedup();
+                seen.len()
+            };
+            // At random, 4,096 balls in 4,096 urns leave 2,589 of them with at least one.
+            assert!(
+                distinct(&|hash| hash >> 52) > 2_300,
+                "buckets, shift {shift}"
+            );
+            assert_eq!(distinct(&|hash| hash & 15), 16, "presence, shift {shift}");
+        }
+    }
+}

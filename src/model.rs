@@ -1,0 +1,191 @@
+//! What models drive, under `cfg(loom)`: the core with hashes in hand.
+//!
+//! No hasher, no default guard, no growth that happens by itself: a model says which hash a key
+//! has, when each thread is pinned, and when the table grows. The code below is the real one.
+
+#![forbid(unsafe_code)]
+
+use crate::raw::{Inserted, Node, Retired, Table};
+use crate::reclaim::{Model, Pinned, Reclaim, Reclaimer};
+
+/// A guard that may be moved to the thread that uses it.
+pub type Pin = <Model as Reclaimer>::Pin;
+
+/// A map from small keys to small numbers. Values are copied out.
+pub struct Map {
+    table: Table<Key, u64, Model>,
+}
+
+/// A key with the hash that it has: `key << 60` with the key's low two bits below, so that four
+/// presence bits are in use; `twin` tells keys of one hash apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The top four bits of the hash.
+    pub at: u8,
+    /// Which of the keys with this hash.
+    pub twin: u8,
+}
+
+impl From<u8> for Key {
+    fn from(at: u8) -> Key {
+        Key { at, twin: 0 }
+    }
+}
+
+impl Key {
+    /// The hash of the key.
+    pub fn hash(self) -> u64 {
+        u64::from(self.at) << 60 | u64::from(self.at & 3)
+    }
+}
+
+impl Default for Map {
+    fn default() -> Self {
+        Map::new()
+    }
+}
+
+impl Map {
+    /// An empty map: its base is made by the first write.
+    pub fn new() -> Map {
+        Map {
+            table: Table::with_capacity(0),
+        }
+    }
+
+    /// Pins.
+    pub fn pin(&self) -> Pin {
+        Model::pin(self.table.store())
+    }
+
+    fn pinned<'g>(&'g self, pin: &'g Pin) -> Pinned<'g, Model> {
+        Pinned::new(self.table.store(), pin)
+    }
+
+    fn node(key: Key, value: u64) -> Box<Node<Key, u64>> {
+        Node::new(key.hash(), key, value)
+    }
+
+    /// `get`.
+    pub fn get(&self, key: impl Into<Key>, pin: &Pin) -> Option<u64> {
+        let key = key.into();
+        let node = self
+            .table
+            .get(key.hash(), |k| *k == key, self.pinned(pin))?;
+        Some(*node.value())
+    }
+
+    /// `insert`: the value that was replaced.
+    pub fn insert(&self, key: impl Into<Key>, value: u64, pin: &Pin) -> Option<u64> {
+        let node = Map::node(key.into(), value);
+        self.table
+            .insert(node, self.pinned(pin))
+            .map(|old| *old.value())
+    }
+
+    /// `get_or_insert`: the value, and whether it was inserted.
+    pub fn get_or_insert(&self, key: impl Into<Key>, value: u64, pin: &Pin) -> (u64, bool) {
+        let key = key.into();
+        let pinned = self.pinned(pin);
+        match self.table.get_or_insert(key.hash(), key, || value, pinned) {
+            Inserted::New(node) => (*node.value(), true),
+            Inserted::Present { node, .. } => (*node.value(), false),
+        }
+    }
+
+    /// `remove`: the value that was removed.
+    pub fn remove(&self, key: impl Into<Key>, pin: &Pin) -> Option<u64> {
+        let key = key.into();
+        let pinned = self.pinned(pin);
+        let node = self.table.remove(key.hash(), |k| *k == key, pinned)?;
+        Some(*node.value())
+    }
+
+    /// Replaces `from` by `to`; false if the key is absent or has another value.
+    pub fn replace_if(&self, key: impl Into<Key>, from: u64, to: u64, pin: &Pin) -> bool {
+        let key = key.into();
+        let (node, pinned) = (Some(Map::node(key, to)), self.pinned(pin));
+        self.table
+            .change_if(key.hash(), &key, node, |value| *value == from, pinned)
+    }
+
+    /// Removes the key if it has this value.
+    pub fn remove_if(&self, key: impl Into<Key>, value: u64, pin: &Pin) -> bool {
+        let key = key.into();
+        self.table
+            .change_if(key.hash(), &key, None, |v| *v == value, self.pinned(pin))
+    }
+
+    /// `retain`.
+    pub fn retain(&self, mut keep: impl FnMut(Key, u64) -> bool, pin: &Pin) {
+        self.table
+            .retain(|key, value| keep(*key, *value), self.pinned(pin));
+    }
+
+    /// `iter`: all entries from this place in the hash order on, to the end.
+    pub fn entries_from(&self, at: u8, pin: &Pin) -> Vec<(Key, u64)> {
+        let hash = Key::from(at).hash() & !3;
+        self.table
+            .walk_from(hash, self.pinned(pin))
+            .map(|node| (*node.key(), *node.value()))
+            .collect()
+    }
+
+    /// The entries of `entries_from` whose place is before `end`, without walking further.
+    pub fn entries_between(&self, at: u8, end: u8, pin: &Pin) -> Vec<(Key, u64)> {
+        let hash = Key::from(at).hash() & !3;
+        self.table
+            .walk_from(hash, self.pinned(pin))
+            .map(|node| (*node.key(), *node.value()))
+            .take_while(|(key, _)| key.at < end)
+            .collect()
+    }
+
+    /// `len`.
+    pub fn len(&self, pin: &Pin) -> usize {
+        self.table.len(self.pinned(pin))
+    }
+
+    /// Publishes one growth, if none is waiting for its first stride.
+    pub fn grow(&self, pin: &Pin) {
+        self.table.grow(self.pinned(pin));
+    }
+
+    /// Makes one stride of a growth, or completes it.
+    pub fn help(&self, pin: &Pin) {
+        self.table.help(self.pinned(pin));
+    }
+
+    /// Gives the reclaimer a turn, as every write does at its end.
+    pub fn tick(&self, pin: &Pin) {
+        <Model as Reclaim<Retired<Key, u64>>>::tick(self.table.store(), pin);
+    }
+
+    /// Whether strides may be unfinished. No step of the execution, as all that follow.
+    pub fn is_growing(&self) -> bool {
+        self.table.is_growing()
+    }
+
+    /// The buckets that there are.
+    pub fn buckets(&self) -> usize {
+        self.table.buckets()
+    }
+
+    /// The places of all linked nodes in list order, each with "is marked".
+    pub fn linked(&self) -> Vec<(u8, bool)> {
+        let nodes = self.table.linked().into_iter();
+        nodes
+            .map(|(hash, marked)| ((hash >> 60) as u8, marked))
+            .collect()
+    }
+
+    /// How many objects were freed so far.
+    pub fn freed(&self) -> usize {
+        self.table.store().freed()
+    }
+
+    /// Checks order, presence bits, and that every head in use is linked.
+    pub fn audit(&self) {
+        self.table.audit();
+    }
+}

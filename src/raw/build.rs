@@ -1,0 +1,75 @@
+//! Building a table whose entries are all there at the start, with plain stores.
+//!
+//! The entries are sorted by hash, which is the list's order; then one pass from the last bucket
+//! to the first gives every link its final word. Nothing is compared, searched or swapped again,
+//! and the presence bits are exact. The table becomes known to others only afterwards.
+
+#![forbid(unsafe_code)]
+
+use crate::raw::directory::{Directory, State};
+use crate::raw::link::{Link, Linked, Presence, Word};
+use crate::raw::node::Node;
+use crate::raw::order::{Bucket, Order};
+
+type Nodes<K, V, M> = Vec<Box<Node<K, V, M>>>;
+
+/// Sorts nodes by hash and keeps the last of each key.
+pub(crate) fn sort<K: Eq, V, M>(nodes: &mut Nodes<K, V, M>) {
+    // Stable, so that of equal keys the one given last stays last.
+    nodes.sort_by_key(|node| node.hash());
+    let mut sorted: Nodes<K, V, M> = Vec::with_capacity(nodes.len());
+    for node in nodes.drain(..) {
+        let same = sorted
+            .iter()
+            .rposition(|seen| seen.hash() != node.hash())
+            .map_or(0, |before| before + 1);
+        match sorted[same..]
+            .iter_mut()
+            .find(|seen| seen.key() == node.key())
+        {
+            Some(seen) => *seen = node,
+            None => sorted.push(node),
+        }
+    }
+    *nodes = sorted;
+}
+
+/// The state of a table with these nodes, sorted, and room for `capacity` entries.
+///
+/// # Panics
+///
+/// If there cannot be that many buckets, or there is no memory for them.
+pub(crate) fn state<K, V, M>(capacity: usize, mut nodes: Nodes<K, V, M>) -> State<Node<K, V, M>> {
+    let capacity = capacity.max(nodes.len());
+    if capacity == 0 {
+        return State::new();
+    }
+    let count = nodes.len();
+    let order = Order::at_least(capacity).unwrap_or_else(|| {
+        panic!("splitmap: a capacity of {capacity} entries cannot be addressed")
+    });
+    let fill = |bucket: Bucket, behind| {
+        let mut word: Word<'_, _> = behind;
+        let mut presence = Presence::NONE;
+        while let Some(node) = nodes.pop_if(|node| Bucket::of(node.hash(), order.shift()) == bucket)
+        {
+            presence = presence.and(Presence::of(node.hash()));
+            node.next().store_unpublished(word);
+            word = Word::to_owned_node(node);
+        }
+        word.with(presence)
+    };
+    let directory = Directory::filled(order, fill).unwrap_or_else(|| {
+        panic!(
+            "splitmap: a capacity of {capacity} entries needs {} buckets of {} bytes, for which \
+             there is no memory",
+            order.buckets(),
+            size_of::<Link<Node<K, V, M>>>(),
+        )
+    });
+    debug_assert!(nodes.is_empty(), "every node has a bucket");
+    if let Some(base) = directory.base() {
+        base.counter.count(count as i64);
+    }
+    State::holding(directory)
+}

@@ -1,0 +1,499 @@
+//! A link: a pointer and its bits in one atomic word. The only file that knows either.
+//!
+//! ```text
+//! bit 0       MARK   about the owner: deleted, replaced or (a head) frozen; the word never
+//!                    changes again
+//! bit 1              free; under loom it poisons heads that nobody has made yet
+//! bit 2       SENT   about the target: it is a head; with a null pointer, the end of the list
+//! bits 3..48         the pointer
+//! bits 48..64        presence bits, in heads only (where pointers leave these bits free)
+//! ```
+//!
+//! # Invariant
+//!
+//! * A link holds pointers to objects that were made by `Box` or stand in a group, and that stay
+//!   allocated for as long as the guard lives under which the link was read: nodes are retired,
+//!   never freed, by whoever unlinked them.
+//! * A published link is written by read-modify-writes only. So an Acquire load of it synchronizes
+//!   with *every* earlier Release write of that word, not only with the newest: each
+//!   read-modify-write carries the release sequences of those before it.
+//! * A presence bit that is clear in a head says that no node with that bit stands between this
+//!   head and the next one. A bit that is set says nothing.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ptr;
+
+use crate::sync::{AtomicPtr, Ordering};
+
+const MARK: usize = 1;
+#[cfg(loom)]
+const POISON: usize = 2;
+const SENT: usize = 4;
+
+/// Whether pointers leave the top sixteen bits of a word free. Android tags the top byte.
+const FILTER: bool = cfg!(all(target_pointer_width = "64", not(target_os = "android")));
+const PRESENCE_SHIFT: u32 = 48;
+const PRESENCE: usize = if FILTER {
+    (0xffff_u64 << PRESENCE_SHIFT) as usize
+} else {
+    0
+};
+
+/// What a [`Link`] leads to: a node of the list.
+pub(crate) trait Linked {
+    /// The link that the node owns.
+    fn next(&self) -> &Link<Self>
+    where
+        Self: Sized;
+
+    /// Called before a field of the node is read; only models listen.
+    fn touch(&self);
+}
+
+/// The presence bits of a head, one for each value of a hash's low four bits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Presence(usize);
+
+impl Presence {
+    /// No node at all.
+    pub(crate) const NONE: Presence = Presence(0);
+    /// Nothing known.
+    pub(crate) const ALL: Presence = Presence(PRESENCE);
+
+    /// The bit of a node with this hash.
+    #[inline(always)]
+    pub(crate) fn of(hash: u64) -> Presence {
+        if FILTER {
+            Presence(((1_u64 << PRESENCE_SHIFT) << (hash & 15)) as usize)
+        } else {
+            Presence::NONE
+        }
+    }
+
+    pub(crate) fn and(self, other: Presence) -> Presence {
+        Presence(self.0 | other.0)
+    }
+
+    #[cfg(loom)]
+    pub(crate) fn covers(self, other: Presence) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// A word as it was read from a link, under a guard that lives for `'g`.
+pub(crate) struct Word<'g, N> {
+    word: *mut (),
+    _target: PhantomData<&'g N>,
+}
+
+impl<N> Clone for Word<'_, N> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<N> Copy for Word<'_, N> {}
+
+impl<N> PartialEq for Word<'_, N> {
+    fn eq(&self, other: &Self) -> bool {
+        self.word == other.word
+    }
+}
+
+impl<N> fmt::Debug for Word<'_, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Word({:#x})", self.word.addr())
+    }
+}
+
+/// Where a word leads.
+pub(crate) enum Target<'g, N> {
+    Node(&'g N),
+    Head(&'g Link<N>),
+    End,
+}
+
+impl<'g, N> Word<'g, N> {
+    /// The word that ends the list.
+    pub(crate) const END: Self = Word::new(ptr::without_provenance_mut(SENT));
+
+    const fn new(word: *mut ()) -> Self {
+        Word {
+            word,
+            _target: PhantomData,
+        }
+    }
+
+    /// The word of a link to `head`.
+    pub(crate) fn to_head(head: &'g Link<N>) -> Self {
+        let head = ptr::from_ref(head).cast_mut().cast::<()>();
+        Word::new(head.map_addr(|addr| addr | SENT))
+    }
+
+    /// The word of a link to a node that nobody else can reach, and that this word owns.
+    pub(crate) fn to_owned_node(node: Box<N>) -> Self {
+        Word::new(Box::into_raw(node).cast())
+    }
+
+    /// The owner of the link is deleted, replaced or frozen.
+    #[inline(always)]
+    pub(crate) fn is_marked(self) -> bool {
+        self.word.addr() & MARK != 0
+    }
+
+    /// The target is a head, or the list ends here.
+    #[inline(always)]
+    pub(crate) fn leads_to_head(self) -> bool {
+        self.word.addr() & SENT != 0
+    }
+
+    /// The presence bits, where the owner is a head.
+    pub(crate) fn presence(self) -> Presence {
+        Presence(self.word.addr() & PRESENCE)
+    }
+
+    /// Whether nodes of this presence may stand behind the head that owns the link.
+    #[inline(always)]
+    pub(crate) fn may_hold(self, presence: Presence) -> bool {
+        !FILTER || self.word.addr() & presence.0 != 0
+    }
+
+    /// The target alone: without the mark and the presence bits, which belong to the owner.
+    #[inline(always)]
+    pub(crate) fn bare(self) -> Self {
+        Word::new(self.word.map_addr(|addr| addr & !(MARK | PRESENCE)))
+    }
+
+    /// The same target, with these presence bits for the owning head.
+    pub(crate) fn with(self, presence: Presence) -> Self {
+        Word::new(self.word.map_addr(|addr| addr & !PRESENCE | presence.0))
+    }
+
+    fn marked(self) -> Self {
+        Word::new(self.word.map_addr(|addr| addr | MARK))
+    }
+
+    /// What the owner's word becomes when its target becomes `next`'s: presence bits stay until
+    /// nothing is behind the head, and then all go.
+    pub(crate) fn relinked(self, next: Self) -> Self {
+        let presence = if next.leads_to_head() {
+            Presence::NONE
+        } else {
+            self.presence()
+        };
+        next.bare().with(presence)
+    }
+
+    fn pointer(self) -> *mut () {
+        self.word.map_addr(|addr| addr & !(MARK | SENT | PRESENCE))
+    }
+
+    /// Asks for the target to be brought into the cache.
+    #[inline(always)]
+    pub(crate) fn prefetch(self) {
+        #[cfg(all(target_arch = "x86_64", not(miri), not(loom)))]
+        // SAFETY: a prefetch reads nothing and faults at no address.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(self.pointer().cast());
+        }
+    }
+}
+
+impl<'g, N: Linked> Word<'g, N> {
+    /// Where the word leads.
+    #[inline]
+    pub(crate) fn target(self) -> Target<'g, N> {
+        let target = self.target_unwitnessed();
+        if let Target::Node(node) = target {
+            node.touch();
+        }
+        target
+    }
+
+    /// As [`target`](Self::target), for audits: does not count as a read of the node.
+    #[inline(always)]
+    pub(crate) fn target_unwitnessed(self) -> Target<'g, N> {
+        let pointer = self.pointer();
+        if !self.leads_to_head() {
+            // SAFETY: without SENT the pointer is one that a `publish` or a `replace` stored. The
+            // node is not freed before the guard of `'g` is dropped (the file's invariant), and is
+            // only ever shared.
+            Target::Node(unsafe { &*pointer.cast::<N>() })
+        } else if pointer.is_null() {
+            Target::End
+        } else {
+            // SAFETY: with SENT the pointer is one that `to_head` made from a reference to a head
+            // of this map. Groups are not freed before the guard of `'g` is dropped.
+            Target::Head(unsafe { &*pointer.cast::<Link<N>>() })
+        }
+    }
+
+    /// The target of a word that says nothing but "a node": no mark, no head, no presence bits
+    /// (take [`bare`](Self::bare) of a head's word first).
+    #[inline(always)]
+    pub(crate) fn plain(self) -> Option<&'g N> {
+        debug_assert!(
+            self.presence() == Presence::NONE,
+            "a head's word is not plain"
+        );
+        if self.word.addr() & (MARK | SENT) != 0 {
+            return None;
+        }
+        // SAFETY: as in `target`; there are no bits to take off.
+        let node = unsafe { &*self.word.cast::<N>() };
+        node.touch();
+        Some(node)
+    }
+}
+
+/// A link of a node, or a head, which is a link that no node owns.
+pub(crate) struct Link<N> {
+    word: AtomicPtr<()>,
+    _target: PhantomData<fn() -> *const N>,
+}
+
+impl<N> Link<N> {
+    /// A link that nobody else can reach yet.
+    pub(crate) fn new(word: Word<'_, N>) -> Self {
+        Link {
+            word: AtomicPtr::new(word.word),
+            _target: PhantomData,
+        }
+    }
+
+    /// The end of the list, for statics.
+    #[cfg(not(loom))]
+    pub(crate) const fn end() -> Self {
+        Link {
+            word: AtomicPtr::new(ptr::without_provenance_mut(SENT)),
+            _target: PhantomData,
+        }
+    }
+
+    /// A head that nobody has made yet.
+    #[cfg(loom)]
+    pub(crate) fn poison() -> Self {
+        Link {
+            word: AtomicPtr::new(ptr::without_provenance_mut(POISON)),
+            _target: PhantomData,
+        }
+    }
+
+    /// Reads the link. `'g` must be the life of a guard, as it is for every reference to a node or
+    /// a head that came out of a `Word`.
+    #[inline(always)]
+    pub(crate) fn load<'g>(&'g self) -> Word<'g, N> {
+        // Acquire: pairs with the Release in `publish`, `replace`, `unlink`, `mark` and `add`;
+        // publishes the target's fields, and what its writer had seen of `state`.
+        let word = self.word.load(Ordering::Acquire);
+        #[cfg(loom)]
+        assert!(word.addr() & POISON == 0, "uninitialised head used");
+        Word::new(word)
+    }
+
+    /// Writes a link that nobody else can reach yet: the next link that is published carries it.
+    pub(crate) fn store_unpublished(&self, word: Word<'_, N>) {
+        // Relaxed: only this thread can reach the link; the Release in `publish` or `replace`
+        // publishes it with the rest of the node.
+        self.word.store(word.word, Ordering::Relaxed);
+    }
+
+    /// Adds presence bits to a head. Returns the word before.
+    pub(crate) fn add<'g>(&'g self, presence: Presence) -> Word<'g, N> {
+        // Release: pairs with the Acquire in `load`; a reader that sees the node which the caller
+        // links next sees the bit, or a later word of this head, first.
+        // Acquire: pairs with the Release of whoever marked the head; its final word is read.
+        Word::new(self.word.fetch_or(presence.0, Ordering::AcqRel))
+    }
+
+    /// One attempt to change the link from `from` to `to`.
+    fn swing(&self, from: Word<'_, N>, to: Word<'_, N>) -> bool {
+        debug_assert!(!from.is_marked(), "a marked link never changes again");
+        self.word
+            .compare_exchange(
+                from.word,
+                to.word,
+                // Release: pairs with the Acquire in `load`; publishes the target and every link
+                // that this thread stored unpublished behind it.
+                // Acquire: continues what `from`'s writer published, as the caller hands on or
+                // retires what it saw there.
+                Ordering::AcqRel,
+                // Acquire: pairs with the same Release; the search that follows starts elsewhere,
+                // yet nothing here may depend on that.
+                Ordering::Acquire,
+            )
+            .is_ok()
+    }
+
+    /// Makes this link lead to `head`, with everything behind it already stored.
+    pub(crate) fn publish_head<'g>(&'g self, from: Word<'g, N>, head: &'g Link<N>) -> bool {
+        self.swing(from, from.relinked(Word::to_head(head)))
+    }
+}
+
+impl<N: Linked> Link<N> {
+    /// Makes this link lead to `node` instead of `from`'s target, with these presence bits. The
+    /// node comes back if the link has changed.
+    pub(crate) fn publish<'g>(
+        &'g self,
+        from: Word<'g, N>,
+        node: Box<N>,
+        presence: Presence,
+    ) -> Result<&'g N, Box<N>> {
+        let pointer = Box::into_raw(node);
+        let to = Word::<N>::new(pointer.cast()).with(presence);
+        if self.swing(from, to) {
+            // SAFETY: the node was just linked, by this thread, under the guard of `'g`.
+            Ok(unsafe { &*pointer })
+        } else {
+            // SAFETY: the pointer came out of the box above, and nobody else has seen it.
+            Err(unsafe { Box::from_raw(pointer) })
+        }
+    }
+
+    /// Marks the owner of this link as replaced and makes `node` its successor, in one step.
+    /// Returns the word of a link to the replacement; the node comes back if the link has changed.
+    pub(crate) fn replace<'g>(
+        &'g self,
+        from: Word<'g, N>,
+        node: Box<N>,
+    ) -> Result<Word<'g, N>, Box<N>> {
+        let pointer = Box::into_raw(node);
+        let to = Word::new(pointer.cast());
+        if self.swing(from, to.marked()) {
+            Ok(to)
+        } else {
+            // SAFETY: the pointer came out of the box above, and nobody else has seen it.
+            Err(unsafe { Box::from_raw(pointer) })
+        }
+    }
+
+    /// Marks the owner of this link as removed. False if the link has changed.
+    pub(crate) fn mark(&self, from: Word<'_, N>) -> bool {
+        self.swing(from, from.marked())
+    }
+
+    /// Cuts the node that `from` leads to out of the list: this link goes to `next`'s target
+    /// instead. Returns what this link holds now, and the proof that nobody else unlinked the node.
+    ///
+    /// `next` is the final word of a marked node.
+    pub(crate) fn unlink<'g>(
+        &'g self,
+        from: Word<'g, N>,
+        next: Word<'g, N>,
+    ) -> Option<(Word<'g, N>, Unlinked<'g, N>)> {
+        debug_assert!(!from.leads_to_head(), "only nodes are unlinked");
+        let to = from.relinked(next);
+        self.swing(from, to).then(|| {
+            let node = from.pointer().cast();
+            (
+                to,
+                Unlinked {
+                    node,
+                    _guard: PhantomData,
+                },
+            )
+        })
+    }
+
+    /// The newest word, for an audit: no step of the execution.
+    #[cfg(loom)]
+    pub(crate) fn newest<'g>(&'g self) -> Word<'g, N> {
+        Word::new(self.word.newest())
+    }
+}
+
+/// A node that this thread's one successful [`Link::unlink`] cut out of the list.
+///
+/// Only this can be retired, so nothing is retired twice or while it can be reached.
+#[must_use = "an unlinked node must be retired"]
+pub(crate) struct Unlinked<'g, N> {
+    node: *mut N,
+    _guard: PhantomData<&'g N>,
+}
+
+impl<N> Unlinked<'_, N> {
+    #[cfg(loom)]
+    pub(crate) fn is(&self, node: &N) -> bool {
+        std::ptr::eq(self.node, node)
+    }
+
+    /// The node, as `Box::into_raw` gave it.
+    pub(crate) fn into_raw(self) -> *mut N {
+        self.node
+    }
+}
+
+/// Panics unless a word has room for this address beside its bits.
+///
+/// # Panics
+///
+/// If the allocator handed out an address of more than 48 bits: five-level page tables with a
+/// mapping that asked for it, or a tagged pointer.
+pub(crate) fn check_address<T>(pointer: *const T) {
+    let addr = pointer.addr();
+    assert!(
+        addr & (MARK | SENT | PRESENCE) == 0,
+        "splitmap: the allocator returned the address {addr:#x}; a map needs addresses of at most \
+         48 bits, aligned to 8 bytes"
+    );
+}
+
+/// Takes a list apart that nobody else can reach: yields every node that is linked in it, marked
+/// ones too, and frees what is left when dropped.
+pub(crate) struct Drain<N: Linked> {
+    word: *mut (),
+    _owns: PhantomData<Box<N>>,
+}
+
+impl<N: Linked> Drain<N> {
+    /// The nodes behind `head`.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else reads or writes the list any more, and the heads outlive this value.
+    pub(crate) unsafe fn new(head: &Link<N>) -> Self {
+        Drain {
+            word: head.load().word,
+            _owns: PhantomData,
+        }
+    }
+}
+
+impl<N: Linked> Iterator for Drain<N> {
+    type Item = Box<N>;
+
+    fn next(&mut self) -> Option<Box<N>> {
+        loop {
+            let word = Word::<N>::new(self.word);
+            match word.target() {
+                Target::End => return None,
+                Target::Head(head) => self.word = head.load().word,
+                Target::Node(node) => {
+                    self.word = node.next().load().word;
+                    // SAFETY: the list is ours (see `new`), each node is linked once, and its own
+                    // link, which is all that is still needed of it, was just read.
+                    return Some(unsafe { Box::from_raw(word.pointer().cast()) });
+                }
+            }
+        }
+    }
+}
+
+impl<N: Linked> Drop for Drain<N> {
+    /// A destructor that panics loses no other node's destructor; a second one aborts.
+    fn drop(&mut self) {
+        struct Rest<'a, N: Linked>(&'a mut Drain<N>);
+        impl<N: Linked> Drop for Rest<'_, N> {
+            fn drop(&mut self) {
+                self.0.by_ref().for_each(drop);
+            }
+        }
+        let rest = Rest(self);
+        for node in rest.0.by_ref() {
+            drop(node);
+        }
+    }
+}

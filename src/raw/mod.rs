@@ -1,0 +1,42 @@
+//! The core: a split-ordered list with inline heads, and the table that finds its way into it.
+//!
+//! What it promises to the face, under a pinned section of the map's own reclaimer:
+//!
+//! * `get` writes nothing that another thread reads, and never waits;
+//! * every write takes effect at one compare-and-swap (the table in `list`), and waits for nobody;
+//! * a node that was given out stays where it is until the section ends;
+//! * a key's `Eq` may panic, and may use the map: nothing is half done when it is called.
+//!
+//! It knows neither hashers nor user-facing types; whoever calls it brings the hash. Imports point
+//! down this list:
+//!
+//! ```text
+//! table       hash -> where its search starts; the operations
+//! build       a table whose entries are all there at the start
+//! resize      growth: published at once, made in strides
+//! list        find, link, replace, remove; the readers' walk
+//! retired     what is handed to the reclaimer
+//! directory   bucket -> head; the state word
+//! node        an entry in its place
+//! link        a pointer and its bits
+//! counter     the length                       order   arithmetic of buckets
+//! ```
+
+mod build;
+mod counter;
+mod directory;
+mod link;
+mod list;
+mod node;
+mod order;
+mod resize;
+mod retired;
+mod table;
+
+#[cfg(loom)]
+mod audit;
+
+pub(crate) use list::Walk;
+pub(crate) use node::Node;
+pub use retired::Retired;
+pub(crate) use table::{Inserted, Table, Unused};

@@ -1,0 +1,99 @@
+//! A node: one entry of the map, where it stands in the list, and the link to its successor.
+//!
+//! # Invariant
+//!
+//! Only `next` changes once a node is published. The entry is read through shared references
+//! alone until the node is freed, so a `&V` stays where it is for as long as its guard lives.
+
+use crate::raw::link::{Link, Linked, Word, check_address};
+use crate::sync::Witness;
+
+/// An entry with its place in the list.
+///
+/// 16-byte alignment keeps the low bits of a pointer free on every target and is what the usual
+/// allocators give without extra cost; a type that wants more gets more. The link comes first: a
+/// walk that only passes by reads one line.
+#[repr(C, align(16))]
+pub(crate) struct Node<K, V, M = ()> {
+    next: Link<Self>,
+    hash: u64,
+    witness: Witness,
+    /// What a cache that stands on this core wants to know of an entry; nothing for a map.
+    meta: M,
+    key: K,
+    value: V,
+}
+
+impl<K, V, M: Default> Node<K, V, M> {
+    /// A node that nobody can reach yet.
+    ///
+    /// # Panics
+    ///
+    /// If the allocator's address does not fit a link; the entry is dropped then.
+    pub(crate) fn new(hash: u64, key: K, value: V) -> Box<Self> {
+        let node = Box::new(Node {
+            next: Link::new(Word::END),
+            hash,
+            witness: Witness::new(),
+            meta: M::default(),
+            key,
+            value,
+        });
+        check_address(&raw const *node);
+        node
+    }
+}
+
+impl<K, V, M> Node<K, V, M> {
+    #[inline(always)]
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    #[inline(always)]
+    pub(crate) fn key(&self) -> &K {
+        &self.key
+    }
+
+    #[inline(always)]
+    pub(crate) fn value(&self) -> &V {
+        &self.value
+    }
+
+    /// The entry of a node that nobody else can reach.
+    pub(crate) fn into_entry(self) -> (K, V) {
+        (self.key, self.value)
+    }
+
+    /// A model's reclaimer frees the node here; its memory goes later.
+    #[cfg(loom)]
+    pub(crate) fn condemn(&self) {
+        self.witness.free();
+    }
+}
+
+impl<K, V, M> Linked for Node<K, V, M> {
+    #[inline(always)]
+    fn next(&self) -> &Link<Self> {
+        &self.next
+    }
+
+    #[inline(always)]
+    fn touch(&self) {
+        self.witness.touch();
+    }
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::Node;
+
+    #[test]
+    fn a_node_of_two_words_is_half_a_cache_line() {
+        assert_eq!(size_of::<Node<u64, u64>>(), 32);
+        assert_eq!(align_of::<Node<u8, ()>>(), 16);
+        #[repr(align(128))]
+        struct Wide;
+        assert_eq!(align_of::<Node<u8, Wide>>(), 128);
+    }
+}

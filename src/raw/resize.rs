@@ -1,0 +1,150 @@
+//! Resizing: how the table gets more heads while it is in use. Nobody ever waits for it.
+//!
+//! A growth is *published at once*: one swing of `state` to a directory with one more group, of
+//! which not a single head exists. The heads are then *made in strides*: a writer claims a run of
+//! parents, and links the heads between them into the list. A stride has one owner, so its heads
+//! are plain memory until they are linked, and the one *ready* byte that is stored then tells
+//! readers that they may start there; until then they start at the parent.
+//!
+//! A stride whose owner stalls delays nobody: searches there start at the parent, and when the
+//! table has to grow again it does, over the incomplete group. A group is *completed*, which spares
+//! readers the ready byte, by whoever finds all strides finished.
+//!
+//! Shrinking has its place in the words (a head may be marked, `state` may say *slow*) and in the
+//! rules of readers and writers, but nothing shrinks a table yet.
+
+#![forbid(unsafe_code)]
+
+use crate::raw::directory::{Group, Stride, UnlinkedDirectory, View};
+use crate::raw::link::{Presence, Word};
+use crate::raw::list::List;
+use crate::raw::node::Node;
+use crate::raw::order::CHILDREN;
+use crate::raw::retired::{self, Retired};
+use crate::reclaim::Reclaim;
+
+impl<'g, K, V, M, R> List<'g, K, V, M, R>
+where
+    R: Reclaim<Retired<K, V, M>>,
+{
+    /// Publishes one growth, if `entries` are more than the buckets there are. Not while strides
+    /// of the last one are left to claim. A table that gets no memory for it stays as it is.
+    pub(crate) fn grow(self, entries: usize) {
+        let view = self.state.view();
+        let directory = view.directory();
+        let busy = |group: &Group<_>| !group.is_exhausted();
+        if directory.order().buckets() >= entries
+            || directory.is_slow()
+            || directory.partial_groups().next_back().is_some_and(busy)
+        {
+            return;
+        }
+        let Some(group) = directory.order().next().and_then(Group::new) else {
+            return;
+        };
+        self.retire_directory(self.state.grow(view, group));
+    }
+
+    /// Makes the heads of one stride, if one is left to claim, and completes groups whose strides
+    /// are all finished.
+    pub(crate) fn help(self) {
+        let view = self.state.view();
+        let directory = view.directory();
+        for group in directory.partial_groups() {
+            // Strides are claimed in the directory whose youngest group they belong to: an older
+            // group has none left, or the younger would not have been published.
+            let youngest = group.birth() == directory.order();
+            if let Some(stride) = youngest.then(|| group.claim()).flatten() {
+                self.make(view, group, &stride);
+                if group.finish(stride) {
+                    self.complete(group);
+                }
+                return;
+            }
+            // Whoever finished the last stride may stall before it says so.
+            if group.is_finished() {
+                self.complete(group);
+            }
+        }
+    }
+
+    /// Declares a group complete in the current directory.
+    fn complete(self, group: &Group<Node<K, V, M>>) {
+        loop {
+            let view = self.state.view();
+            let Some(directory) = view.directory().with_complete(group) else {
+                return;
+            };
+            if let Ok(old) = self.state.swing(view, directory) {
+                self.retire_directory(old);
+                return;
+            }
+        }
+    }
+
+    /// Makes and links all heads of a stride.
+    ///
+    /// Linking one head waits for memory twice, for the parent's first node and for the node
+    /// behind it; so all first nodes of the stride are asked for before the first is looked at.
+    fn make(
+        self,
+        claimed: View<'g, Node<K, V, M>>,
+        group: &'g Group<Node<K, V, M>>,
+        stride: &Stride,
+    ) {
+        let parent_head = |parent| claimed.own_head(group.birth().parent_key(parent));
+        for parent in group.parents(stride) {
+            if let Some(head) = parent_head(parent) {
+                head.load().prefetch();
+            }
+        }
+        for parent in group.parents(stride) {
+            self.make_children(claimed, group, parent);
+        }
+    }
+
+    /// Makes and links the heads between one parent and the next.
+    ///
+    /// Heads with no node in between are chained by plain stores and published by one
+    /// compare-and-swap on the link before them. What follows a new head is unknown, so it starts
+    /// with every presence bit; or it is nothing, and it starts with none.
+    fn make_children(
+        self,
+        claimed: View<'g, Node<K, V, M>>,
+        group: &'g Group<Node<K, V, M>>,
+        parent: usize,
+    ) {
+        let birth = group.birth();
+        let end = (parent + 1) * CHILDREN;
+        let mut first = parent * CHILDREN;
+        let mut from = claimed.own_head(birth.parent_key(parent));
+        while first < end {
+            let gap = self.gap(claimed, from.take(), birth.key(first));
+            debug_assert!(birth.key(first) <= gap.limit, "the gap is before the head");
+            let mut last = first;
+            while last + 1 < end && birth.key(last + 1) <= gap.limit {
+                last += 1;
+            }
+            let behind = gap.cursor.word.bare();
+            let presence = if behind.leads_to_head() {
+                Presence::NONE
+            } else {
+                Presence::ALL
+            };
+            let mut head = group.make_head(last, behind.with(presence));
+            for index in (first..last).rev() {
+                head = group.make_head(index, Word::to_head(head));
+            }
+            if gap.cursor.prev.publish_head(gap.cursor.word, head) {
+                from = Some(group.head(last));
+                first = last + 1;
+            }
+        }
+    }
+
+    fn retire_directory(self, old: Option<UnlinkedDirectory<'g, Node<K, V, M>>>) {
+        if let Some(old) = old {
+            retired::directory(self.pinned, old);
+        }
+    }
+}

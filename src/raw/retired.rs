@@ -1,0 +1,86 @@
+//! What the core hands to the reclaimer, and how each kind is freed.
+//!
+//! A retired object travels as one pointer. Its kind stands in the low bits, which the alignment
+//! of every kind leaves free.
+
+use std::marker::PhantomData;
+
+use crate::raw::directory::{Directory, UnlinkedDirectory};
+use crate::raw::link::Unlinked;
+use crate::raw::node::Node;
+use crate::reclaim::{Dispose, Pinned, Reclaim};
+
+const KIND: usize = 3;
+const NODE: usize = 0;
+const DIRECTORY: usize = 1;
+
+/// What a map of `K` and `V` retires: entries, and the directories of its table.
+///
+/// It appears in bounds only: `R: Reclaim<Retired<K, V>>` says that the back end `R` can free what
+/// a map of `K` and `V` retires.
+pub struct Retired<K, V, M = ()> {
+    _owns: PhantomData<(K, V, M)>,
+}
+
+/// Retires a node.
+pub(crate) fn node<'g, K, V, M, R>(pinned: Pinned<'g, R>, node: Unlinked<'g, Node<K, V, M>>)
+where
+    R: Reclaim<Retired<K, V, M>>,
+{
+    let object = node.into_raw().cast::<()>();
+    // SAFETY: an `Unlinked` is cut out of the list by this thread, and gone with this call.
+    unsafe { pinned.retire::<Retired<K, V, M>>(object) };
+}
+
+/// Retires a directory.
+pub(crate) fn directory<'g, K, V, M, R>(
+    pinned: Pinned<'g, R>,
+    directory: UnlinkedDirectory<'g, Node<K, V, M>>,
+) where
+    R: Reclaim<Retired<K, V, M>>,
+{
+    let object = directory.into_raw().cast::<()>();
+    let object = object.map_addr(|addr| addr | DIRECTORY);
+    // SAFETY: `state` does not lead to an `UnlinkedDirectory` any more, and it is gone with this
+    // call.
+    unsafe { pinned.retire::<Retired<K, V, M>>(object) };
+}
+
+/// An object by its kind.
+enum Kind<K, V, M> {
+    Node(*mut Node<K, V, M>),
+    Directory(*mut Directory<Node<K, V, M>>),
+}
+
+impl<K, V, M> Kind<K, V, M> {
+    fn of(object: *mut ()) -> Self {
+        let pointer = object.map_addr(|addr| addr & !KIND);
+        match object.addr() & KIND {
+            NODE => Kind::Node(pointer.cast()),
+            DIRECTORY => Kind::Directory(pointer.cast()),
+            kind => unreachable!("a retired object of kind {kind}"),
+        }
+    }
+}
+
+// SAFETY: the kind says which box the pointer came out of.
+unsafe impl<K, V, M> Dispose for Retired<K, V, M> {
+    unsafe fn dispose(object: *mut ()) {
+        match Kind::<K, V, M>::of(object) {
+            // SAFETY: a node is made by a box; the caller says that nobody else has it.
+            Kind::Node(node) => drop(unsafe { Box::from_raw(node) }),
+            // SAFETY: as for a node.
+            Kind::Directory(directory) => drop(unsafe { Box::from_raw(directory) }),
+        }
+    }
+
+    #[cfg(loom)]
+    unsafe fn condemn(object: *mut ()) {
+        match Kind::<K, V, M>::of(object) {
+            // SAFETY: the memory goes back later, by `dispose`.
+            Kind::Node(node) => unsafe { &*node }.condemn(),
+            // SAFETY: as for a node.
+            Kind::Directory(directory) => unsafe { &*directory }.condemn(),
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! The table: from a hash to the bucket where its search starts, and the operations of the core.
+//!
+//! Nothing below hashes a key: a hash comes in with every call, and it is the same hash that the
+//! list is sorted by. Nothing above knows buckets.
+
+#![forbid(unsafe_code)]
+
+use crate::raw::build;
+use crate::raw::directory::State;
+use crate::raw::link::Presence;
+use crate::raw::list::{Find, List, Walk, Walked, walk};
+use crate::raw::node::Node;
+use crate::raw::order::Order;
+use crate::raw::retired::Retired;
+use crate::reclaim::{Pinned, Reclaim};
+
+/// One write in this many, of those that a counter's stripe sees, carries a resize on.
+const HELP_PERIOD: u64 = 4;
+
+/// Whether writers grow the table by themselves. A model says when.
+const AUTOMATIC: bool = !cfg!(loom);
+
+/// How many writes of a stripe lie between two looks at the length: a quarter of the buckets, so
+/// that a small table is not overrun, and at most a number that makes the look free.
+fn grow_period(order: Order) -> u64 {
+    (order.buckets() as u64 / 4).clamp(HELP_PERIOD, 64)
+}
+
+/// See the file's header.
+pub(crate) struct Table<K, V, R: Reclaim<Retired<K, V, M>>, M = ()> {
+    /// Drops all entries with it.
+    state: State<Node<K, V, M>>,
+    // Dropped last: back ends that drain free the retired directories with it.
+    store: R::Store,
+}
+
+/// What became of a `get_or_insert`.
+pub(crate) enum Inserted<'g, K, V, M, F> {
+    /// The key was absent, and this node is linked.
+    New(&'g Node<K, V, M>),
+    /// The key was present: its node, and what was not needed.
+    Present {
+        node: &'g Node<K, V, M>,
+        key: K,
+        value: Unused<V, F>,
+    },
+}
+
+/// A value that was not inserted: as it was made, or what was to make it.
+pub(crate) enum Unused<V, F> {
+    Made(V),
+    Maker(F),
+}
+
+impl<K, V, R, M> Table<K, V, R, M>
+where
+    R: Reclaim<Retired<K, V, M>>,
+{
+    /// A table without entries, with room for `capacity` of them; for none it has no memory.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such capacity, or no memory for it.
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Table {
+            state: build::state(capacity, Vec::new()),
+            store: R::store(),
+        }
+    }
+
+    /// A table of these nodes: of equal keys the last.
+    pub(crate) fn from_nodes(mut nodes: Vec<Box<Node<K, V, M>>>) -> Self
+    where
+        K: Eq,
+    {
+        build::sort(&mut nodes);
+        Self::from_sorted(nodes)
+    }
+
+    /// A table of these nodes, which are in the list's order, each key once.
+    pub(crate) fn from_sorted(nodes: Vec<Box<Node<K, V, M>>>) -> Self {
+        Table {
+            state: build::state(0, nodes),
+            store: R::store(),
+        }
+    }
+
+    pub(crate) fn store(&self) -> &R::Store {
+        &self.store
+    }
+
+    /// The number of entries: exact when no write is under way.
+    pub(crate) fn len(&self, _: Pinned<'_, R>) -> usize {
+        let directory = self.state.view().directory();
+        directory.base().map_or(0, |base| base.counter.len())
+    }
+
+    fn list<'g>(&'g self, pinned: Pinned<'g, R>) -> List<'g, K, V, M, R> {
+        List {
+            state: &self.state,
+            pinned,
+        }
+    }
+
+    /// The node of a key, if it is present.
+    #[inline(always)]
+    pub(crate) fn get<'g>(
+        &'g self,
+        hash: u64,
+        mut matches: impl FnMut(&K) -> bool,
+        pinned: Pinned<'g, R>,
+    ) -> Option<&'g Node<K, V, M>> {
+        let view = self.state.view();
+        if let Some(head) = view.own_head(hash) {
+            let word = head.load();
+            if !word.may_hold(Presence::of(hash)) {
+                // Linearization point of such a miss: the load of the head, while `state` was
+                // still the same: then no finer head had taken the head's nodes over.
+                if view.is_current() {
+                    return None;
+                }
+            } else {
+                match walk(word.bare(), hash, &mut matches) {
+                    Walked::Found(node) => return Some(node),
+                    Walked::Head if view.is_current() => return None,
+                    Walked::Head | Walked::Marked => {}
+                }
+            }
+        }
+        self.lookup(hash, matches, pinned)
+    }
+
+    /// The other path of `get`, taken when the map is resized or the entry replaced right now.
+    #[cold]
+    #[inline(never)]
+    fn lookup<'g>(
+        &'g self,
+        hash: u64,
+        matches: impl FnMut(&K) -> bool,
+        pinned: Pinned<'g, R>,
+    ) -> Option<&'g Node<K, V, M>> {
+        self.list(pinned).lookup(hash, matches)
+    }
+
+    /// The test of presence bits alone: true if no node of this hash was there at one moment.
+    fn is_surely_absent(&self, hash: u64) -> bool {
+        let view = self.state.view();
+        let presence = Presence::of(hash);
+        view.own_head(hash)
+            .is_some_and(|head| !head.load().may_hold(presence) && view.is_current())
+    }
+
+    /// Inserts a node. The one that it replaces is returned.
+    pub(crate) fn insert<'g>(
+        &'g self,
+        mut node: Box<Node<K, V, M>>,
+        pinned: Pinned<'g, R>,
+    ) -> Option<&'g Node<K, V, M>>
+    where
+        K: Eq,
+    {
+        self.state.occupied();
+        let list = self.list(pinned);
+        loop {
+            node = match list.find(node.hash(), |key| key == node.key()) {
+                Find::Absent(cursor) => match list.link(cursor, node) {
+                    Ok(_) => {
+                        self.written(list, 1);
+                        return None;
+                    }
+                    Err(node) => node,
+                },
+                Find::Found(found) => match list.replace(found, node) {
+                    Ok(old) => {
+                        self.written(list, 0);
+                        return Some(old);
+                    }
+                    Err(node) => node,
+                },
+            };
+        }
+    }
+
+    /// Finds the node of a key, or inserts one whose value `make` makes, at most once.
+    pub(crate) fn get_or_insert<'g, F>(
+        &'g self,
+        hash: u64,
+        key: K,
+        make: F,
+        pinned: Pinned<'g, R>,
+    ) -> Inserted<'g, K, V, M, F>
+    where
+        K: Eq,
+        M: Default,
+        F: FnOnce() -> V,
+    {
+        self.state.occupied();
+        let list = self.list(pinned);
+        let cursor = match list.find(hash, |k| *k == key) {
+            Find::Absent(cursor) => cursor,
+            Find::Found(found) => {
+                return Inserted::Present {
+                    node: found.node,
+                    key,
+                    value: Unused::Maker(make),
+                };
+            }
+        };
+        let mut linked = list.link(cursor, Node::new(hash, key, make()));
+        loop {
+            let node = match linked {
+                Ok(node) => {
+                    self.written(list, 1);
+                    return Inserted::New(node);
+                }
+                Err(node) => node,
+            };
+            linked = match list.find(hash, |k| k == node.key()) {
+                Find::Absent(cursor) => list.link(cursor, node),
+                Find::Found(found) => {
+                    let (key, value) = node.into_entry();
+                    return Inserted::Present {
+                        node: found.node,
+                        key,
+                        value: Unused::Made(value),
+                    };
+                }
+            };
+        }
+    }
+
+    /// Removes a key. Its node is returned.
+    pub(crate) fn remove<'g>(
+        &'g self,
+        hash: u64,
+        mut matches: impl FnMut(&K) -> bool,
+        pinned: Pinned<'g, R>,
+    ) -> Option<&'g Node<K, V, M>> {
+        if self.is_surely_absent(hash) {
+            return None;
+        }
+        let list = self.list(pinned);
+        loop {
+            let Find::Found(found) = list.find(hash, &mut matches) else {
+                return None;
+            };
+            if list.remove(&found) {
+                self.written(list, -1);
+                return Some(found.node);
+            }
+        }
+    }
+
+    /// Removes every entry that `keep` refuses: whatever is there throughout is asked for once.
+    pub(crate) fn retain(&self, mut keep: impl FnMut(&K, &V) -> bool, pinned: Pinned<'_, R>) {
+        let list = self.list(pinned);
+        let mut walk = Walk::new(&self.state);
+        while let Some(node) = walk.next() {
+            if !keep(node.key(), node.value()) && list.remove_walked(node, &mut walk) {
+                self.written(list, -1);
+            }
+        }
+    }
+
+    /// All nodes, in the list's order.
+    pub(crate) fn walk<'g>(&'g self, _: Pinned<'g, R>) -> Walk<'g, K, V, M> {
+        Walk::new(&self.state)
+    }
+
+    /// The end of every write that changed something: its effect is complete. Counts, carries a
+    /// resize on, and gives the reclaimer its turn, which may run destructors.
+    fn written(&self, list: List<'_, K, V, M, R>, by: i64) {
+        let directory = self.state.view().directory();
+        let base = directory.base().expect("a map that was written has a base");
+        let clock = base.counter.count(by);
+        if AUTOMATIC {
+            if directory.has_partial() && clock.is_multiple_of(HELP_PERIOD) {
+                list.help();
+            }
+            if by > 0 && clock.is_multiple_of(grow_period(directory.order())) {
+                list.grow(base.counter.len());
+            }
+        }
+        list.pinned.tick();
+    }
+}
+
+/// What models drive by hand, and how they look inside.
+#[cfg(loom)]
+impl<K, V, R, M> Table<K, V, R, M>
+where
+    R: Reclaim<Retired<K, V, M>>,
+{
+    /// Publishes one growth.
+    pub(crate) fn grow(&self, pinned: Pinned<'_, R>) {
+        self.list(pinned).grow(usize::MAX);
+    }
+
+    /// Claims one stride and makes it, or completes a group.
+    pub(crate) fn help(&self, pinned: Pinned<'_, R>) {
+        self.list(pinned).help();
+    }
+
+    /// Changes the value of a key that is present with a value that `accepts`: to that of `node`,
+    /// or, without one, by removing it. False if there is no such key or value.
+    pub(crate) fn change_if(
+        &self,
+        hash: u64,
+        key: &K,
+        mut node: Option<Box<Node<K, V, M>>>,
+        accepts: impl Fn(&V) -> bool,
+        pinned: Pinned<'_, R>,
+    ) -> bool
+    where
+        K: Eq,
+    {
+        let list = self.list(pinned);
+        loop {
+            let Find::Found(found) = list.find(hash, |k| k == key) else {
+                return false;
+            };
+            if !accepts(found.node.value()) {
+                return false;
+            }
+            if let Some(new) = node.take() {
+                match list.replace(found, new) {
+                    Ok(_) => {
+                        self.written(list, 0);
+                        return true;
+                    }
+                    Err(new) => node = Some(new),
+                }
+            } else if list.remove(&found) {
+                self.written(list, -1);
+                return true;
+            }
+        }
+    }
+
+    /// All nodes with this hash or a greater one.
+    pub(crate) fn walk_from<'g>(
+        &'g self,
+        hash: u64,
+        _: Pinned<'g, R>,
+    ) -> impl Iterator<Item = &'g Node<K, V, M>> {
+        Walk::starting_at(hash, &self.state).filter(move |node| node.hash() >= hash)
+    }
+
+    /// Whether a growth is under way.
+    pub(crate) fn is_growing(&self) -> bool {
+        self.state.newest_directory().has_partial()
+    }
+
+    /// The buckets of the newest directory.
+    pub(crate) fn buckets(&self) -> usize {
+        self.state.newest_directory().order().buckets()
+    }
+
+    /// The hashes in the list, marked nodes too, in its order: without a step of the execution.
+    pub(crate) fn linked(&self) -> Vec<(u64, bool)> {
+        crate::raw::audit::linked(&self.state)
+    }
+
+    /// Checks the list's invariants, without a step of the execution.
+    pub(crate) fn audit(&self) {
+        crate::raw::audit::invariants(&self.state);
+    }
+}

@@ -1,0 +1,87 @@
+//! The back end on the crate `crossbeam-epoch`: one collector for the whole process.
+//!
+//! Its garbage belongs to the process and not to a map. So what a map retired may be freed by any
+//! thread, long after the map is gone: that is why `K` and `V` must be `Send + 'static`, and the
+//! bound stands here alone.
+
+use crossbeam_epoch as epoch;
+
+use super::{Dispose, Reclaim, Reclaimer, sealed::Sealed};
+
+/// Reclamation by the crate `crossbeam-epoch`.
+///
+/// | | |
+/// |---|---|
+/// | types | `K` and `V` must be `Send + 'static` |
+/// | retired entries | freed some time after the last guard that could see them; those of the last moments of the process, never |
+/// | pinning | a locked instruction; every 128th pin of a thread collects, and runs destructors there |
+/// | `get` | lock-free (the back end bounds no number of participants) |
+#[derive(Debug)]
+pub enum Crossbeam {}
+
+impl Sealed for Crossbeam {}
+
+// SAFETY: crossbeam-epoch's own contract: `pin` protects against `defer_unchecked` of any thread
+// on the default collector, which is the only one that this back end uses.
+unsafe impl Reclaimer for Crossbeam {
+    const DRAINS: bool = false;
+    const WAIT_FREE_PIN: bool = false;
+
+    type Store = ();
+    type Pin = epoch::Guard;
+
+    fn store() {}
+
+    #[inline]
+    fn pin((): &()) -> epoch::Guard {
+        epoch::pin()
+    }
+
+    fn refresh((): &(), pin: &mut epoch::Guard) {
+        pin.repin();
+    }
+
+    #[inline(always)]
+    fn covers((): &(), _: &epoch::Guard) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn participants((): &()) -> Option<usize> {
+        None
+    }
+}
+
+/// A retired object on its way to whichever thread frees it.
+struct Parcel(*mut ());
+
+// SAFETY: `Crossbeam` takes only objects whose `Dispose` is `Send`.
+unsafe impl Send for Parcel {}
+
+impl Parcel {
+    /// # Safety
+    ///
+    /// That of [`Dispose::dispose`].
+    unsafe fn dispose<D: Dispose>(self) {
+        // SAFETY: the caller's promise.
+        unsafe { D::dispose(self.0) }
+    }
+}
+
+// SAFETY: as for `Reclaimer`; `defer_unchecked` pushes to the thread's own bag, and runs nothing.
+unsafe impl<D: Dispose + Send + 'static> Reclaim<D> for Crossbeam {
+    unsafe fn retire((): &(), pin: &epoch::Guard, object: *mut ()) {
+        let parcel = Parcel(object);
+        // SAFETY: called once, as the closure below is, when no guard can reach the object.
+        let dispose = move || unsafe { parcel.dispose::<D>() };
+        // SAFETY: no other guard than those alive now can reach the object (it is unlinked), and it
+        // may be freed on any thread and at any time: `D: Send + 'static`.
+        unsafe { pin.defer_unchecked(dispose) };
+    }
+
+    fn tick((): &(), _: &epoch::Guard) {}
+
+    fn flush((): &(), pin: &epoch::Guard) {
+        pin.flush();
+    }
+}
