@@ -363,12 +363,12 @@ impl<N> Directory<N> {
             // SAFETY: a group of this directory, which is not freed while a guard protects the
             // directory: `&self` is bound to it.
             .filter_map(|&group| unsafe { group.as_ref() })
-            .inspect(|group| group.witness.touch())
     }
 
     /// The groups that may have unfinished strides, the coarsest first.
     pub(crate) fn partial_groups(&self) -> impl DoubleEndedIterator<Item = &Group<N>> {
         self.groups().filter(|group| {
+            group.witness.touch();
             let level = self.order.steps() - group.birth.steps();
             self.heads[level].addr() & PARTIAL != 0
         })
