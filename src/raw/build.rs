@@ -15,10 +15,12 @@ type Nodes<K, V, M> = Vec<Box<Node<K, V, M>>>;
 
 /// Sorts nodes by hash and keeps the last of each key.
 pub(crate) fn sort<K: Eq, V, M>(nodes: &mut Nodes<K, V, M>) {
+    // The hashes beside the nodes, so that sorting touches no node.
+    let mut hashed: Vec<_> = nodes.drain(..).map(|node| (node.hash(), node)).collect();
     // Stable, so that of equal keys the one given last stays last.
-    nodes.sort_by_key(|node| node.hash());
-    let mut sorted: Nodes<K, V, M> = Vec::with_capacity(nodes.len());
-    for node in nodes.drain(..) {
+    hashed.sort_by_key(|&(hash, _)| hash);
+    let mut sorted: Nodes<K, V, M> = Vec::with_capacity(hashed.len());
+    for (_, node) in hashed {
         let same = sorted
             .iter()
             .rposition(|seen| seen.hash() != node.hash())

@@ -302,10 +302,10 @@ impl<N> Link<N> {
 
     /// Adds presence bits to a head. Returns the word before.
     pub(crate) fn add<'g>(&'g self, presence: Presence) -> Word<'g, N> {
-        // Release: pairs with the Acquire in `load`; a reader that sees the node which the caller
-        // links next sees the bit, or a later word of this head, first.
-        // Acquire: pairs with the Release of whoever marked the head; its final word is read.
-        Word::new(self.word.fetch_or(presence.0, Ordering::AcqRel))
+        // Relaxed: the node with this presence is published by the Release in `publish`, which
+        // follows; whoever reads the node sees the bit, or a later word of this head. The
+        // release sequences of this word go on through any read-modify-write.
+        Word::new(self.word.fetch_or(presence.0, Ordering::Relaxed))
     }
 
     /// One attempt to change the link from `from` to `to`.
@@ -320,9 +320,8 @@ impl<N> Link<N> {
                 // Acquire: continues what `from`'s writer published, as the caller hands on or
                 // retires what it saw there.
                 Ordering::AcqRel,
-                // Acquire: pairs with the same Release; the search that follows starts elsewhere,
-                // yet nothing here may depend on that.
-                Ordering::Acquire,
+                // Relaxed: what the link holds instead is not looked at; the caller searches again.
+                Ordering::Relaxed,
             )
             .is_ok()
     }

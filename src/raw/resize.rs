@@ -119,7 +119,7 @@ where
         let mut first = parent * CHILDREN;
         let mut from = claimed.own_head(birth.parent_key(parent));
         while first < end {
-            let gap = self.gap(claimed, from.take(), birth.key(first));
+            let gap = self.gap(claimed, from, birth.key(first));
             debug_assert!(birth.key(first) <= gap.limit, "the gap is before the head");
             let mut last = first;
             while last + 1 < end && birth.key(last + 1) <= gap.limit {
