@@ -243,13 +243,15 @@ where
         }
     }
 
-    /// A writer's search for a key; unlinks the marked nodes that it passes.
+    /// A writer's search for a key, by the directory of `view` as long as nothing changes; unlinks
+    /// the marked nodes that it passes.
     pub(crate) fn find(
         self,
+        view: View<'g, Node<K, V, M>>,
         hash: u64,
         matches: impl FnMut(&K) -> bool,
     ) -> Find<'g, Node<K, V, M>> {
-        let stop = self.search(None, hash, matches);
+        let stop = self.search(Some((view, view.start(hash))), hash, matches);
         match stop.found {
             Some((node, next)) => Find::Found(Found {
                 cursor: stop.cursor,

@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 use crate::raw::build;
-use crate::raw::directory::State;
+use crate::raw::directory::{State, View};
 use crate::raw::link::Presence;
 use crate::raw::list::{Find, List, Walk, Walked, walk};
 use crate::raw::node::Node;
@@ -143,8 +143,7 @@ where
     }
 
     /// The test of presence bits alone: true if no node of this hash was there at one moment.
-    fn is_surely_absent(&self, hash: u64) -> bool {
-        let view = self.state.view();
+    fn is_surely_absent(view: View<'_, Node<K, V, M>>, hash: u64) -> bool {
         let presence = Presence::of(hash);
         view.own_head(hash)
             .is_some_and(|head| !head.load().may_hold(presence) && view.is_current())
@@ -159,25 +158,26 @@ where
     where
         K: Eq,
     {
-        self.state.occupied();
         let list = self.list(pinned);
+        let mut view = self.state.occupied();
         loop {
-            node = match list.find(node.hash(), |key| key == node.key()) {
+            node = match list.find(view, node.hash(), |key| key == node.key()) {
                 Find::Absent(cursor) => match list.link(cursor, node) {
                     Ok(_) => {
-                        self.written(list, 1);
+                        self.written(list, view, 1);
                         return None;
                     }
                     Err(node) => node,
                 },
                 Find::Found(found) => match list.replace(found, node) {
                     Ok(old) => {
-                        self.written(list, 0);
+                        self.written(list, view, 0);
                         return Some(old);
                     }
                     Err(node) => node,
                 },
             };
+            view = self.state.view();
         }
     }
 
@@ -194,9 +194,9 @@ where
         M: Default,
         F: FnOnce() -> V,
     {
-        self.state.occupied();
         let list = self.list(pinned);
-        let cursor = match list.find(hash, |k| *k == key) {
+        let mut view = self.state.occupied();
+        let cursor = match list.find(view, hash, |k| *k == key) {
             Find::Absent(cursor) => cursor,
             Find::Found(found) => {
                 return Inserted::Present {
@@ -210,12 +210,13 @@ where
         loop {
             let node = match linked {
                 Ok(node) => {
-                    self.written(list, 1);
+                    self.written(list, view, 1);
                     return Inserted::New(node);
                 }
                 Err(node) => node,
             };
-            linked = match list.find(hash, |k| k == node.key()) {
+            view = self.state.view();
+            linked = match list.find(view, hash, |k| k == node.key()) {
                 Find::Absent(cursor) => list.link(cursor, node),
                 Find::Found(found) => {
                     let (key, value) = node.into_entry();
@@ -236,18 +237,20 @@ where
         mut matches: impl FnMut(&K) -> bool,
         pinned: Pinned<'g, R>,
     ) -> Option<&'g Node<K, V, M>> {
-        if self.is_surely_absent(hash) {
+        let mut view = self.state.view();
+        if Self::is_surely_absent(view, hash) {
             return None;
         }
         let list = self.list(pinned);
         loop {
-            let Find::Found(found) = list.find(hash, &mut matches) else {
+            let Find::Found(found) = list.find(view, hash, &mut matches) else {
                 return None;
             };
             if list.remove(&found) {
-                self.written(list, -1);
+                self.written(list, view, -1);
                 return Some(found.node);
             }
+            view = self.state.view();
         }
     }
 
@@ -257,7 +260,7 @@ where
         let mut walk = Walk::new(&self.state);
         while let Some(node) = walk.next() {
             if !keep(node.key(), node.value()) && list.remove_walked(node, &mut walk) {
-                self.written(list, -1);
+                self.written(list, self.state.view(), -1);
             }
         }
     }
@@ -269,8 +272,10 @@ where
 
     /// The end of every write that changed something: its effect is complete. Counts, carries a
     /// resize on, and gives the reclaimer its turn, which may run destructors.
-    fn written(&self, list: List<'_, K, V, M, R>, by: i64) {
-        let directory = self.state.view().directory();
+    ///
+    /// `view` may be a little old: that delays the resize by a write.
+    fn written(&self, list: List<'_, K, V, M, R>, view: View<'_, Node<K, V, M>>, by: i64) {
+        let directory = view.directory();
         let base = directory.base().expect("a map that was written has a base");
         let clock = base.counter.count(by);
         if AUTOMATIC {
@@ -316,7 +321,8 @@ where
     {
         let list = self.list(pinned);
         loop {
-            let Find::Found(found) = list.find(hash, |k| k == key) else {
+            let view = self.state.view();
+            let Find::Found(found) = list.find(view, hash, |k| k == key) else {
                 return false;
             };
             if !accepts(found.node.value()) {
@@ -325,13 +331,13 @@ where
             if let Some(new) = node.take() {
                 match list.replace(found, new) {
                     Ok(_) => {
-                        self.written(list, 0);
+                        self.written(list, view, 0);
                         return true;
                     }
                     Err(new) => node = Some(new),
                 }
             } else if list.remove(&found) {
-                self.written(list, -1);
+                self.written(list, view, -1);
                 return true;
             }
         }
