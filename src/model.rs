@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub use crate::raw::Claim;
 use crate::raw::{Inserted, Node, Retired, Table};
 use crate::reclaim::{Model, Pinned, Reclaim, Reclaimer};
 
@@ -149,6 +150,27 @@ impl Map {
     /// Publishes one growth, if none is waiting for its first stride.
     pub fn grow(&self, pin: &Pin) {
         self.table.grow(self.pinned(pin));
+    }
+
+    /// Claims a stride of a growth and stops there: nobody else can make it.
+    ///
+    /// # Panics
+    ///
+    /// If there is none to claim.
+    pub fn claim(&self, pin: &Pin) -> Claim {
+        let claim = self.table.claim(self.pinned(pin));
+        claim.expect("a stride of a growth is left to claim")
+    }
+
+    /// Makes the heads of a claimed stride and stops again, before they are ready. `pin` is the
+    /// one of the claim.
+    pub fn make(&self, claim: Claim, pin: &Pin) {
+        self.table.make_claimed(claim, self.pinned(pin));
+    }
+
+    /// Ends a claimed stride whose heads are made.
+    pub fn finish(&self, claim: Claim, pin: &Pin) {
+        self.table.finish_claimed(claim, self.pinned(pin));
     }
 
     /// Makes one stride of a growth, or completes it.

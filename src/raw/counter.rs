@@ -12,7 +12,6 @@
 //! still have its resize carried on.
 
 use std::cell::Cell;
-use std::sync::OnceLock;
 
 use crossbeam_utils::CachePadded;
 
@@ -60,11 +59,19 @@ impl Counter {
 
 /// A power of two: twice the processors, at most [`MOST_STRIPES`].
 fn stripes() -> usize {
-    static STRIPES: OnceLock<usize> = OnceLock::new();
-    *STRIPES.get_or_init(|| {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        (2 * processors).next_power_of_two().min(MOST_STRIPES)
-    })
+    // Asking the system is dear. Not behind a `OnceLock`: whoever comes meanwhile would wait.
+    static STRIPES: AtomicUsize = AtomicUsize::new(0);
+    // Relaxed: every thread that finds nothing finds out the same, and may store it.
+    match STRIPES.load(Ordering::Relaxed) {
+        0 => {
+            let processors = std::thread::available_parallelism().map_or(1, usize::from);
+            let stripes = (2 * processors).next_power_of_two().min(MOST_STRIPES);
+            // Relaxed: as above.
+            STRIPES.store(stripes, Ordering::Relaxed);
+            stripes
+        }
+        known => known,
+    }
 }
 
 /// A small number that this thread shares with few others.

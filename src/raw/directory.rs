@@ -95,7 +95,6 @@ impl<N> Group<N> {
         let layout = Self::layout(birth)?;
         // SAFETY: a group has at least one head, so the layout is not zero-sized.
         let heads = NonNull::new(unsafe { alloc(layout) })?.cast::<Link<N>>();
-        check_address(heads.as_ptr());
         #[cfg(loom)]
         for index in 0..birth.group_len() {
             // SAFETY: within the allocation just made.
@@ -103,7 +102,7 @@ impl<N> Group<N> {
             // SAFETY: as above; the memory is ours alone.
             unsafe { head.write(Link::poison()) };
         }
-        Some(Box::new(Group {
+        let group = Box::new(Group {
             birth,
             heads,
             ready: ready.into_boxed_slice(),
@@ -112,7 +111,9 @@ impl<N> Group<N> {
             witness: Witness::new(),
             #[cfg(loom)]
             newest_ready: (0..strides).map(|_| false.into()).collect(),
-        }))
+        });
+        check_address(heads.as_ptr());
+        Some(group)
     }
 
     fn layout(birth: Order) -> Option<Layout> {
@@ -206,6 +207,7 @@ impl<N> Drop for Group<N> {
 }
 
 /// A claimed stride: the right to make the heads of its parents.
+#[cfg_attr(loom, derive(Clone, Copy, Debug))]
 pub(crate) struct Stride(usize);
 
 /// See the file's header.
@@ -565,19 +567,18 @@ impl<N: Linked> State<N> {
     }
 
     /// Publishes a growth: makes a directory with `group`, of which no head is made, the current
-    /// one if `from` still is. If not, the group is dropped. As [`swing`](Self::swing) otherwise.
+    /// one if `from` still is. If not, the group comes back. As [`swing`](Self::swing) otherwise.
     pub(crate) fn grow<'g>(
         &'g self,
         from: View<'g, N>,
         group: Box<Group<N>>,
-    ) -> Option<UnlinkedDirectory<'g, N>> {
+    ) -> Result<Option<UnlinkedDirectory<'g, N>>, Box<Group<N>>> {
         let group = Box::into_raw(group);
         // SAFETY: from the box just now.
         let directory = from.directory().with_partial(unsafe { &*group });
-        self.swing(from, directory).unwrap_or_else(|_lost| {
+        self.swing(from, directory).map_err(|_lost| {
             // SAFETY: from the box above; the directory that led to it was never published.
-            drop(unsafe { Box::from_raw(group) });
-            None
+            unsafe { Box::from_raw(group) }
         })
     }
 
@@ -614,9 +615,16 @@ impl<N: Linked> State<N> {
     }
 }
 
-/// What an audit looks at: the newest words, without a step of the execution.
+/// For models whose threads stop in the middle of a stride, and for the audit, which looks at the
+/// newest words without a step of the execution.
 #[cfg(loom)]
 impl<N: Linked> State<N> {
+    /// The view with a word that [`View::word`] gave, under a guard that has lived since.
+    pub(crate) fn view_again<'g>(&'g self, word: usize) -> View<'g, N> {
+        let word = ptr::with_exposed_provenance_mut(word);
+        View { state: self, word }
+    }
+
     pub(crate) fn newest_directory(&self) -> &Directory<N> {
         let word = self.word.newest();
         let directory = word.map_addr(|addr| addr & !(SHIFT | SLOW));
@@ -723,6 +731,12 @@ impl<N: Linked> PartialEq for View<'_, N> {
 }
 
 impl<'g, N: Linked> View<'g, N> {
+    /// The state's word.
+    #[cfg(loom)]
+    pub(crate) fn word(self) -> usize {
+        self.word.expose_provenance()
+    }
+
     #[inline(always)]
     fn shift(self) -> u32 {
         (self.word.addr() & SHIFT) as u32

@@ -298,7 +298,7 @@ where
     /// node or head whose key is greater than `hash`.
     ///
     /// Everything it passes was unmarked when passed: marked nodes are unlinked and retired on the
-    /// way, and a marked link, whose owner somebody else is unlinking, means to start again.
+    /// way; who loses against somebody else there starts again.
     fn search(
         self,
         mut from: Option<From<'g, Node<K, V, M>>>,
@@ -314,6 +314,7 @@ where
             let mut front: Option<Cursor<'g, Node<K, V, M>>> = None;
             loop {
                 if cursor.word.is_marked() {
+                    // A frozen head: only of a table that shrinks.
                     continue 'again;
                 }
                 let stop = move |found, behind| Stop {

@@ -38,5 +38,7 @@ mod audit;
 
 pub(crate) use list::Walk;
 pub(crate) use node::Node;
+#[cfg(loom)]
+pub use resize::Claim;
 pub use retired::Retired;
 pub(crate) use table::{Inserted, Table, Unused};

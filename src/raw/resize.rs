@@ -16,12 +16,33 @@
 #![forbid(unsafe_code)]
 
 use crate::raw::directory::{Group, Stride, UnlinkedDirectory, View};
+#[cfg(loom)]
+use crate::raw::link::Linked;
 use crate::raw::link::{Presence, Word};
 use crate::raw::list::List;
 use crate::raw::node::Node;
 use crate::raw::order::CHILDREN;
 use crate::raw::retired::{self, Retired};
 use crate::reclaim::Reclaim;
+
+/// A claimed stride, with the view that it was claimed under, as plain numbers: for models whose
+/// threads stop in the middle.
+#[cfg(loom)]
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    view: usize,
+    birth: crate::raw::order::Order,
+    stride: Stride,
+}
+
+#[cfg(loom)]
+impl Claim {
+    fn group_in<'g, N: Linked>(self, view: View<'g, N>) -> &'g Group<N> {
+        let mut groups = view.directory().groups();
+        let group = groups.find(|group| group.birth() == self.birth);
+        group.expect("the view has the group of the claim")
+    }
+}
 
 impl<'g, K, V, M, R> List<'g, K, V, M, R>
 where
@@ -30,19 +51,33 @@ where
     /// Publishes one growth, if `entries` are more than the buckets there are. Not while strides
     /// of the last one are left to claim. A table that gets no memory for it stays as it is.
     pub(crate) fn grow(self, entries: usize) {
-        let view = self.state.view();
-        let directory = view.directory();
-        let busy = |group: &Group<_>| !group.is_exhausted();
-        if directory.order().buckets() >= entries
-            || directory.is_slow()
-            || directory.partial_groups().next_back().is_some_and(busy)
-        {
-            return;
+        let mut spare: Option<Box<Group<_>>> = None;
+        loop {
+            let view = self.state.view();
+            let directory = view.directory();
+            let busy = |group: &Group<_>| !group.is_exhausted();
+            if directory.order().buckets() >= entries
+                || directory.is_slow()
+                || directory.partial_groups().next_back().is_some_and(busy)
+            {
+                return;
+            }
+            let Some(birth) = directory.order().next() else {
+                return;
+            };
+            let group = match spare.take() {
+                Some(group) if group.birth() == birth => group,
+                _ => match Group::new(birth) {
+                    Some(group) => group,
+                    None => return,
+                },
+            };
+            match self.state.grow(view, group) {
+                Ok(old) => return self.retire_directory(old),
+                // A group was completed meanwhile, or somebody else grew the table.
+                Err(group) => spare = Some(group),
+            }
         }
-        let Some(group) = directory.order().next().and_then(Group::new) else {
-            return;
-        };
-        self.retire_directory(self.state.grow(view, group));
     }
 
     /// Makes the heads of one stride, if one is left to claim, and completes groups whose strides
@@ -65,6 +100,34 @@ where
             if group.is_finished() {
                 self.complete(group);
             }
+        }
+    }
+
+    /// Claims a stride, as a thread does that stops then.
+    #[cfg(loom)]
+    pub(crate) fn claim(self) -> Option<Claim> {
+        let view = self.state.view();
+        let group = view.directory().partial_groups().next_back()?;
+        Some(Claim {
+            view: view.word(),
+            birth: group.birth(),
+            stride: group.claim()?,
+        })
+    }
+
+    /// Goes on with a claimed stride: makes its heads, and stops again.
+    #[cfg(loom)]
+    pub(crate) fn make_claimed(self, claim: Claim) {
+        let view = self.state.view_again(claim.view);
+        self.make(view, claim.group_in(view), &claim.stride);
+    }
+
+    /// Ends a claimed stride whose heads are made.
+    #[cfg(loom)]
+    pub(crate) fn finish_claimed(self, claim: Claim) {
+        let group = claim.group_in(self.state.view_again(claim.view));
+        if group.finish(claim.stride) {
+            self.complete(group);
         }
     }
 

@@ -11,6 +11,8 @@ use crate::raw::link::Presence;
 use crate::raw::list::{Find, List, Walk, Walked, walk};
 use crate::raw::node::Node;
 use crate::raw::order::Order;
+#[cfg(loom)]
+use crate::raw::resize::Claim;
 use crate::raw::retired::Retired;
 use crate::reclaim::{Pinned, Reclaim};
 
@@ -304,6 +306,21 @@ where
     /// Claims one stride and makes it, or completes a group.
     pub(crate) fn help(&self, pinned: Pinned<'_, R>) {
         self.list(pinned).help();
+    }
+
+    /// The steps of `help`, for threads that stop between them.
+    pub(crate) fn claim(&self, pinned: Pinned<'_, R>) -> Option<Claim> {
+        self.list(pinned).claim()
+    }
+
+    /// See `claim`.
+    pub(crate) fn make_claimed(&self, claim: Claim, pinned: Pinned<'_, R>) {
+        self.list(pinned).make_claimed(claim);
+    }
+
+    /// See `claim`.
+    pub(crate) fn finish_claimed(&self, claim: Claim, pinned: Pinned<'_, R>) {
+        self.list(pinned).finish_claimed(claim);
     }
 
     /// Changes the value of a key that is present with a value that `accepts`: to that of `node`,
