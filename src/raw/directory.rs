@@ -550,10 +550,10 @@ impl<N: Linked> State<N> {
             from.word,
             Directory::state_word(to, order, slow),
             // Release: pairs with the Acquire in `view`; publishes the directory and its groups.
-            // Acquire: hands on what earlier steps of the resize have published.
-            Ordering::AcqRel,
-            // Acquire: the loser goes on with the winner's directory.
-            Ordering::Acquire,
+            // No Acquire: `from` was loaded with one, and its word cannot have gone and come back.
+            Ordering::Release,
+            // Relaxed: the loser loads the state anew.
+            Ordering::Relaxed,
         );
         if swung.is_err() {
             // SAFETY: from the box above, and nobody else has seen it.

@@ -316,10 +316,9 @@ impl<N> Link<N> {
                 from.word,
                 to.word,
                 // Release: pairs with the Acquire in `load`; publishes the target and every link
-                // that this thread stored unpublished behind it.
-                // Acquire: continues what `from`'s writer published, as the caller hands on or
-                // retires what it saw there.
-                Ordering::AcqRel,
+                // that this thread stored unpublished behind it. No Acquire: the caller has loaded
+                // `from` with one, and looks at nothing that came and went since.
+                Ordering::Release,
                 // Relaxed: what the link holds instead is not looked at; the caller searches again.
                 Ordering::Relaxed,
             )
