@@ -260,7 +260,7 @@ fn l1_nothing_lingers() {
 #[test]
 fn c1_conditions_exclude_each_other() {
     Model::new("c1_conditions_exclude_each_other")
-        .bound(3)
+        .full_bound(3)
         .reach(["replaced", "removed"])
         .run(|seen| {
             let map = filled(&[1]);

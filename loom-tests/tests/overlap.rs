@@ -22,6 +22,7 @@ fn grow_over(map: &Map, pin: &Pin) {
 fn o1_late_owner_and_insert() {
     Model::new("o1_late_owner_and_insert")
         .bound(1)
+        .full_bound(2)
         .reach(["both done", "the first left"])
         .run(|seen| {
             let map = filled(&[9, 13]);
