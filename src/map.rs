@@ -10,13 +10,12 @@ use std::marker::PhantomData;
 use equivalent::Equivalent;
 
 use crate::iter::{Iter, Keys, Values};
-use crate::pinned::HashMapRef;
 use crate::raw::{Inserted, Node, Retired, Table, Unused};
 use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, Pinned, Reclaim};
 
 /// A hash map that many threads share and mostly read.
 ///
-/// Every operation takes `&self` and a guard, from [`guard`](Self::guard); [`pin`](Self::pin) gives
+/// Every operation takes `&self` and a guard, from [`guard`](Self::guard); [`pin`](HashMap::pin) gives
 /// the two as one value. References that an operation returns live as long as the guard: **hold a
 /// guard for an operation or a batch of them, not for long**, as nothing that is removed meanwhile
 /// can be freed.
@@ -260,19 +259,6 @@ where
     #[inline]
     pub fn guard(&self) -> LocalGuard<'_, R> {
         LocalGuard::new(self.table.store())
-    }
-
-    /// Pins this thread: the map and a guard in one value, on which every operation is a method
-    /// without the guard argument.
-    ///
-    /// ```
-    /// let map = splitmap::HashMap::new();
-    /// map.pin().insert(1, "one");
-    /// assert_eq!(map.pin().get(&1), Some(&"one"));
-    /// ```
-    #[inline]
-    pub fn pin(&self) -> HashMapRef<'_, K, V, S, R> {
-        HashMapRef::new(self, self.guard())
     }
 
     pub(crate) fn refresh<'m>(&'m self, guard: &mut LocalGuard<'m, R>) {
@@ -638,11 +624,11 @@ where
 {
     /// Whether both have the same keys with equal values. Not one instant if others write.
     fn eq(&self, other: &Self) -> bool {
-        let (ours, theirs) = (self.pin(), other.pin());
-        ours.len() == theirs.len()
-            && ours
-                .iter()
-                .all(|(key, value)| theirs.get(key) == Some(value))
+        let (ours, theirs) = (self.guard(), other.guard());
+        self.len_pinned(&ours) == other.len_pinned(&theirs)
+            && self
+                .iter(&ours)
+                .all(|(key, value)| other.get(key, &theirs) == Some(value))
     }
 }
 

@@ -32,20 +32,38 @@ where
     guard: LocalGuard<'m, R>,
 }
 
+impl<K, V, S, R> HashMap<K, V, S, R>
+where
+    R: Reclaim<Retired<K, V>>,
+{
+    /// Pins this thread: the map and a guard in one value, on which every operation is a method
+    /// without the guard argument.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::new();
+    /// map.pin().insert(1, "one");
+    /// assert_eq!(map.pin().get(&1), Some(&"one"));
+    /// ```
+    #[inline]
+    pub fn pin(&self) -> HashMapRef<'_, K, V, S, R> {
+        HashMapRef {
+            map: self,
+            guard: self.guard(),
+        }
+    }
+}
+
 impl<'m, K, V, S, R> HashMapRef<'m, K, V, S, R>
 where
     R: Reclaim<Retired<K, V>>,
 {
-    pub(crate) fn new(map: &'m HashMap<K, V, S, R>, guard: LocalGuard<'m, R>) -> Self {
-        HashMapRef { map, guard }
-    }
-
     /// The map behind the view.
     pub fn map(&self) -> &'m HashMap<K, V, S, R> {
         self.map
     }
 
-    /// Lets go of what the guard has kept alive so far, and pins again: for long loops.
+    /// Lets go of what the guard has kept alive so far, and pins again: for long loops. While this
+    /// thread holds another guard, of any map, nothing is let go of.
     pub fn refresh(&mut self) {
         self.map.refresh(&mut self.guard);
     }

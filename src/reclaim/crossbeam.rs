@@ -13,8 +13,9 @@ use super::{Dispose, Reclaim, Reclaimer, sealed::Sealed};
 /// | | |
 /// |---|---|
 /// | types | `K` and `V` must be `Send + 'static` |
-/// | retired entries | freed some time after the last guard that could see them; those of the last moments of the process, never |
-/// | pinning | a locked instruction; every 128th pin of a thread collects, and runs destructors there |
+/// | retired entries | freed some time after the last guard that could see them; a thread keeps up to 64 until more come or it ends; those of the last moments of the process are never freed |
+/// | a destructor that panics | comes out of whichever pin ran it; the others of its batch, at most 63, are leaked |
+/// | pinning | a locked instruction; the first pin of a thread and every 128th after it collect, and run destructors |
 /// | `get` | lock-free (the back end bounds no number of participants) |
 #[derive(Debug)]
 pub enum Crossbeam {}
