@@ -1,172 +1,245 @@
 #!/usr/bin/env bash
-# Everything that a change has to pass. `ci/test.sh --list` names the stages, `ci/test.sh STAGE...`
-# runs some of them. Needs Rust and a C compiler; installs the rest, or says what it skips and why.
-set -uo pipefail
+# All checks of the project, in stages.
+#
+#   ci/test.sh                all stages
+#   ci/test.sh STAGE...       these
+#   ci/test.sh --list         names them
+#
+# Needs Rust and a C compiler; the fuzz stage also a nightly toolchain and a C++ compiler. Without
+# those it is skipped, and says so. What else is needed is installed by cargo.
+#
+# shellcheck disable=SC2034 # `about_STAGE` is read by name
+set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-[ -z "${CI:-}" ] || export CARGO_TERM_COLOR=never
-export CARGO_TERM_PROGRESS_WHEN=never
+root=$PWD
 
-# Unformatted code.
+if [ "${CI:-}" = true ]; then
+    export CARGO_TERM_COLOR=never NO_COLOR=1
+fi
+# Inherited flags would build something else than what is shipped.
+unset RUSTFLAGS RUSTDOCFLAGS CARGO_ENCODED_RUSTFLAGS
+
+# A stage returns this where something is missing that it can do nothing about.
+readonly SKIPPED=77
+readonly stages='fmt clippy test stress doctest doc deps bench example loom mutants fuzz'
+notes=$(mktemp)
+passed_stages=''
+trap 'rm -f "$notes"' EXIT
+
+# Says, now and once more at the end, that something was left out, and why.
+leave_out() {
+    printf '\n!!!!!!!! LEFT OUT: %s\n\n' "$*"
+    echo "left out: $*" >>"$notes"
+}
+
+# The command has to end with this status.
+expect_status() {
+    local expected=$1 status=0
+    shift
+    echo "\$ $*"
+    "$@" || status=$?
+    if [ "$status" != "$expected" ]; then
+        echo "ended with status $status instead of $expected: $*"
+        return 1
+    fi
+}
+
+# fmt and clippy are parts of a toolchain that a minimal one lacks.
+need_component() {
+    cargo "$1" --version >/dev/null 2>&1 || rustup component add "$2"
+}
+
+has_cxx() {
+    command -v c++ >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null
+}
+
+# Catches: nothing but noise in later changes.
+about_fmt='the default style'
 stage_fmt() {
-    cargo fmt --check &&
-        cargo fmt --check --manifest-path fuzz/Cargo.toml &&
-        loom-tests/run cargo fmt --check
+    need_component fmt rustfmt
+    local manifest
+    for manifest in Cargo.toml loom-tests/Cargo.toml fuzz/Cargo.toml; do
+        cargo fmt --check --manifest-path "$manifest"
+    done
 }
 
-# Suspicious code, an `unsafe` without its reason, an undocumented item.
+# Catches: slips that a lint knows, such as unsafe code without its proof, in all three packages.
+about_clippy='no warning in any target'
 stage_clippy() {
-    cargo clippy --all-targets -- -D warnings &&
-        loom-tests/run cargo clippy --all-targets -- -D warnings
+    need_component clippy clippy
+    cargo clippy --all-targets -- -D warnings
+    loom-tests/run cargo clippy --all-targets -- -D warnings
+    # Some models are there only where tables double.
+    RUSTFLAGS='--cfg splitmap_doubling' loom-tests/run cargo clippy --tests -- -D warnings
+    if has_cxx; then
+        cargo clippy --manifest-path fuzz/Cargo.toml --all-targets -- -D warnings
+    else
+        leave_out 'clippy of fuzz/: its dependency libfuzzer-sys needs a C++ compiler'
+    fi
 }
 
-# Wrong answers, lost entries, leaks, double drops, what must not compile.
+# Catches: wrong answers, lost or doubled drops, unsoundness in signatures; in the unit tests and
+# the black-box tests, with debug assertions.
+about_test='unit tests and black-box tests, in debug'
 stage_test() {
-    cargo test --lib --tests
+    cargo test --lib --tests --examples
 }
 
-# Races that only show at full speed.
+# Catches: races that need speed: optimised code, no debug assertions, real threads.
+about_stress='threads on one map, optimised'
 stage_stress() {
-    cargo test --release --test stress --test oracle
+    cargo test --release --test stress
 }
 
-# Examples in the documentation and in the README that do not run.
+# Catches: examples in the documentation that do not compile or do not do what they say.
+about_doctest='examples in the documentation'
 stage_doctest() {
     cargo test --doc
 }
 
-# Documentation with dead links.
-stage_docs() {
-    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+# Catches: broken links and other faults of the documentation.
+about_doc='the documentation builds without a warning'
+stage_doc() {
+    RUSTDOCFLAGS='-D warnings' cargo doc --no-deps
 }
 
-# More dependencies in a plain build than a handful.
-stage_dependencies() {
-    local tree count
-    tree=$(cargo tree --edges normal --depth 1 --prefix none) || return
-    count=$(printf '%s\n' "$tree" | tail -n +2 | grep -c .)
-    printf '%s\n' "$tree"
-    [ "$count" -le 5 ] || {
-        echo "a plain build has $count direct dependencies; five are allowed"
-        return 1
-    }
+# Catches: a dependency that came in unnoticed, for all users of the crate.
+about_deps='the dependencies of a plain build are a handful'
+stage_deps() {
+    local limit=5 direct all
+    cargo tree -e normal
+    direct=$(cargo tree -e normal --depth 1 --prefix none | tail -n +2 | sort -u | wc -l)
+    all=$(cargo tree -e normal --prefix none --no-dedupe | tail -n +2 | sort -u | wc -l)
+    echo "direct dependencies: $((direct)), at most $limit; with their own: $((all))"
+    [ "$direct" -gt 0 ]
+    [ "$direct" -le "$limit" ]
 }
 
-# Benches that do not build, or maps that do not agree in their answers.
-stage_benches() {
-    cargo test --release --benches
+# Catches: benches that do not build or find a wrong result. They measure nothing here.
+about_bench='each benchmark once'
+stage_bench() {
+    cargo bench --benches -- --test
 }
 
-# The main job, and its answers to bad input.
+# Catches: an example that does not run, or answers a wrong call with a panic or with success.
+about_example='the example runs, and refuses wrong calls with status 2'
 stage_example() {
-    local run="cargo run --release --quiet --example read_heavy_cache --"
-    $run --seconds 3 || return
-    local trace
-    for trace in /nowhere/at/all /dev/null "$PWD"; do
-        $run --trace "$trace" --seconds 1
-        [ $? = 2 ] || {
-            echo "--trace $trace: expected exit code 2"
-            return 1
-        }
-    done
-    printf '\xff\xfe\n' >"$scratch/not-utf-8"
-    $run --trace "$scratch/not-utf-8"
-    [ $? = 2 ] || {
-        echo "a trace that is not UTF-8: expected exit code 2"
-        return 1
-    }
-    printf 'one\ntwo\none\n' >"$scratch/keys"
-    $run --trace "$scratch/keys" --seconds 1 --threads 1 --refresh 10
+    local example
+    cargo build --release --example read_heavy_cache
+    example=${CARGO_TARGET_DIR:-target}/release/examples/read_heavy_cache
+    expect_status 0 "$example" --seconds 2
+    expect_status 2 "$example" --seconds 0
+    expect_status 2 "$example" --seconds soon
+    expect_status 2 "$example" --threads 0
+    expect_status 2 "$example" --trace "$root/no/such/file"
+    expect_status 2 "$example" --no-such-option
 }
 
-# Interleavings and memory orderings that break the core.
+# Catches: interleavings and weak-memory outcomes that break the protocol; orderings too weak,
+# memory freed too early.
+about_loom='the models that every change has to pass'
 stage_loom() {
     loom-tests/run quick
 }
 
-# The same with growths that double, where two of them can be explored at once.
-stage_loom_doubling() {
-    RUSTFLAGS="--cfg splitmap_doubling" CARGO_TARGET_DIR="$PWD/loom-tests/target/doubling" \
-        loom-tests/run quick
-}
-
-# Models that find no bugs.
+# Catches: models that have become blind: each planted bug has to make one fail.
+about_mutants='each planted bug makes a model fail'
 stage_mutants() {
-    loom-tests/run mutants quick
+    # That the models pass without a bug was just shown, if their stage passed.
+    case " $passed_stages " in
+    *' loom '*) loom-tests/run mutants quick --no-baseline ;;
+    *) loom-tests/run mutants quick ;;
+    esac
 }
 
-# Operation sequences that nobody thought of; and memory errors in them.
+# Catches: sequences of operations that nobody thought of, against std's map; memory errors, by
+# AddressSanitizer.
+about_fuzz='old failures again, and 30 s of new inputs'
 stage_fuzz() {
-    if ! cargo +nightly --version >/dev/null 2>&1; then
-        skip "there is no nightly toolchain, which cargo-fuzz needs (rustup toolchain install nightly)"
-        return
+    ls fuzz/corpus/ops fuzz/regressions/ops >/dev/null
+    if ! rustup toolchain list 2>/dev/null | grep -q '^nightly'; then
+        leave_out 'fuzz: no nightly toolchain (rustup toolchain install nightly)'
+        return "$SKIPPED"
     fi
-    if ! cargo fuzz --version >/dev/null 2>&1; then
-        cargo install cargo-fuzz --version 0.13.2 --locked || return
+    if ! has_cxx; then
+        leave_out 'fuzz: no C++ compiler'
+        return "$SKIPPED"
     fi
-    local finds
-    finds=$(find fuzz/regressions/ops -type f ! -name '*.md')
-    # shellcheck disable=SC2086 # one argument for each file; their names have no spaces
-    [ -z "$finds" ] || cargo +nightly fuzz run ops $finds || return
-    # The committed inputs are read, and new ones are written elsewhere.
-    mkdir -p "$scratch/corpus"
-    cargo +nightly fuzz run ops "$scratch/corpus" fuzz/corpus/ops -- \
-        -max_total_time=30 -print_final_stats=1
+    cargo fuzz --version >/dev/null 2>&1 || cargo install cargo-fuzz --locked
+
+    cargo +nightly fuzz run ops fuzz/regressions/ops/*
+    # New inputs go to a folder of their own: the committed corpus stays as it is.
+    local found status=0
+    found=$(mktemp -d)
+    cargo +nightly fuzz run ops "$found" fuzz/corpus/ops -- \
+        -max_total_time=30 -max_len=256 -len_control=0 -timeout=30 || status=$?
+    rm -rf "$found"
+    return "$status"
 }
 
-stages="fmt clippy test stress doctest docs dependencies benches example loom loom_doubling mutants fuzz"
-
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-
-skip() {
-    echo "!!!"
-    echo "!!! SKIPPED: $1"
-    echo "!!!"
-    skipped="$skipped $stage"
-}
-
-case "${1:-}" in
---list)
-    echo "$stages"
-    exit
-    ;;
--*)
-    sed -n '2,3p' "${BASH_SOURCE[0]}"
-    exit 2
-    ;;
-esac
-for stage in "$@"; do
-    case " $stages " in
-    *" $stage "*) ;;
-    *)
-        echo "ci/test.sh: there is no stage $stage; the stages are: $stages" >&2
+wanted=()
+for argument in "$@"; do
+    case "$argument" in
+    --list)
+        for stage in $stages; do
+            about=about_$stage
+            printf '%-8s %s\n' "$stage" "${!about}"
+        done
+        exit 0
+        ;;
+    -*)
+        echo "usage: ci/test.sh [--list | STAGE...]" >&2
         exit 2
+        ;;
+    *)
+        case " $stages " in
+        *" $argument "*) wanted+=("$argument") ;;
+        *)
+            echo "ci/test.sh: no stage $argument; there are: $stages" >&2
+            exit 2
+            ;;
+        esac
         ;;
     esac
 done
+if [ ${#wanted[@]} = 0 ]; then
+    read -r -a wanted <<<"$stages"
+fi
 
-passed="" failed="" skipped=""
-for stage in ${*:-$stages}; do
-    echo "=== $stage ==="
+passed=0 failed=0 skipped=0 summary=''
+for stage in "${wanted[@]}"; do
+    about=about_$stage
+    printf '\n======== %s: %s\n' "$stage" "${!about}"
     start=$SECONDS
-    if "stage_$stage"; then
-        case " $skipped " in
-        *" $stage "*) verdict=skipped ;;
-        *)
-            verdict=passed
-            passed="$passed $stage"
-            ;;
-        esac
-    else
-        verdict=FAILED
-        failed="$failed $stage"
-    fi
-    echo "=== $stage: $verdict after $((SECONDS - start)) s ==="
+    # Not as a condition: there bash would ignore `set -e` inside.
+    set +e
+    (
+        set -e
+        "stage_$stage"
+    ) </dev/null 2>&1
+    status=$?
+    set -e
+    case $status in
+    0)
+        word=passed
+        passed=$((passed + 1))
+        passed_stages="$passed_stages $stage"
+        ;;
+    "$SKIPPED")
+        word=SKIPPED
+        skipped=$((skipped + 1))
+        ;;
+    *)
+        word=FAILED
+        failed=$((failed + 1))
+        ;;
+    esac
+    line=$(printf '%-8s %-8s %4d s' "$stage" "$word" $((SECONDS - start)))
+    printf '======== %s\n' "$line"
+    summary="$summary$line"$'\n'
 done
 
-echo
-[ -z "$skipped" ] || echo "skipped:$skipped"
-[ -z "$failed" ] || echo "failed:$failed"
-echo "stages, in $SECONDS s:"
-echo "$(wc -w <<<"$passed") passed, $(wc -w <<<"$failed") failed, $(wc -w <<<"$skipped") skipped"
-[ -z "$failed" ]
+printf '\n======== summary, after %d s\n%s' "$SECONDS" "$summary"
+cat "$notes"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]

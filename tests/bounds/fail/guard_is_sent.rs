@@ -1,0 +1,9 @@
+use splitmap::HashMap;
+
+fn main() {
+    let map = HashMap::<u64, u64>::new();
+    let guard = map.guard();
+    std::thread::scope(|scope| {
+        scope.spawn(move || drop(guard));
+    });
+}

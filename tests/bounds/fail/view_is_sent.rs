@@ -1,0 +1,9 @@
+use splitmap::HashMap;
+
+fn main() {
+    let map = HashMap::<u64, u64>::new();
+    let view = map.pin();
+    std::thread::scope(|scope| {
+        scope.spawn(move || drop(view));
+    });
+}

@@ -1,0 +1,10 @@
+use std::cell::Cell;
+
+use splitmap::HashMap;
+
+fn main() {
+    let map = HashMap::from([(1, Cell::new(2))]);
+    std::thread::scope(|scope| {
+        scope.spawn(move || map.pin().get(&1).map(|cell| cell.replace(3)));
+    });
+}
