@@ -172,7 +172,8 @@ stage_fuzz() {
     local found status=0
     found=$(mktemp -d)
     cargo +nightly fuzz run ops "$found" fuzz/corpus/ops -- \
-        -max_total_time=30 -max_len=256 -len_control=0 -timeout=30 || status=$?
+        -max_total_time=30 -max_len=256 -len_control=0 -timeout=30 \
+        -verbosity=0 -print_final_stats=1 || status=$?
     rm -rf "$found"
     return "$status"
 }

@@ -156,7 +156,8 @@ where
     }
 
     /// An empty map with a bucket for each of `capacity` entries, so that inserting that many
-    /// does not grow the table. Takes time and memory in proportion (at most 32 bytes an entry).
+    /// does not grow the table. Takes time and memory in proportion: at most 32 bytes an entry, and
+    /// about 2 KiB.
     ///
     /// # Panics
     ///
@@ -351,6 +352,7 @@ where
 
     /// Removes every entry that `keep` refuses. Asks once for each entry that is present
     /// throughout; for a value that is replaced after it was refused, once more for the new one.
+    /// (So a `keep` that replaces the entry which it then refuses is asked without end.)
     /// Costs a walk over the map and a removal for each refused entry; lock-free.
     ///
     /// # Panics

@@ -7,7 +7,7 @@
 
 pub use crate::raw::Claim;
 use crate::raw::{Inserted, Node, Retired, Table};
-use crate::reclaim::{Model, Pinned, Reclaim, Reclaimer};
+use crate::reclaim::{Model, Pinned, Reclaimer};
 
 /// A guard that may be moved to the thread that uses it.
 pub type Pin = <Model as Reclaimer>::Pin;
@@ -56,7 +56,7 @@ impl Map {
 
     /// Pins.
     pub fn pin(&self) -> Pin {
-        Model::pin(self.table.store())
+        self.table.store().enter()
     }
 
     fn pinned<'g>(&'g self, pin: &'g Pin) -> Pinned<'g, Model> {
@@ -180,7 +180,7 @@ impl Map {
 
     /// Gives the reclaimer a turn, as every write does at its end.
     pub fn tick(&self, pin: &Pin) {
-        <Model as Reclaim<Retired<Key, u64>>>::tick(self.table.store(), pin);
+        self.pinned(pin).tick::<Retired<Key, u64>>();
     }
 
     /// Whether strides may be unfinished. No step of the execution, as all that follow.

@@ -20,15 +20,13 @@ pub(crate) fn sort<K: Eq, V, M>(nodes: &mut Nodes<K, V, M>) {
     // Stable, so that of equal keys the one given last stays last.
     hashed.sort_by_key(|&(hash, _)| hash);
     let mut sorted: Nodes<K, V, M> = Vec::with_capacity(hashed.len());
-    for (_, node) in hashed {
-        let same = sorted
-            .iter()
-            .rposition(|seen| seen.hash() != node.hash())
-            .map_or(0, |before| before + 1);
-        match sorted[same..]
-            .iter_mut()
-            .find(|seen| seen.key() == node.key())
-        {
+    let mut run = 0;
+    for (hash, node) in hashed {
+        if sorted.last().is_some_and(|last| last.hash() != hash) {
+            run = sorted.len();
+        }
+        let mut same = sorted[run..].iter_mut();
+        match same.find(|seen| seen.key() == node.key()) {
             Some(seen) => *seen = node,
             None => sorted.push(node),
         }

@@ -61,7 +61,7 @@ impl Counter {
 fn stripes() -> usize {
     // Asking the system is dear. Not behind a `OnceLock`: whoever comes meanwhile would wait.
     static STRIPES: AtomicUsize = AtomicUsize::new(0);
-    // Relaxed: every thread that finds nothing finds out the same, and may store it.
+    // Relaxed: any answer will do; a counter keeps the number that it was made with.
     match STRIPES.load(Ordering::Relaxed) {
         0 => {
             let processors = std::thread::available_parallelism().map_or(1, usize::from);

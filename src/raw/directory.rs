@@ -27,7 +27,7 @@ use std::ptr::{self, NonNull};
 use crossbeam_utils::CachePadded;
 
 use crate::raw::counter::Counter;
-use crate::raw::link::{Drain, Link, Linked, Word, check_address};
+use crate::raw::link::{Drain, Link, Linked, Word, check_address, fits};
 use crate::raw::order::{Bucket, Order, Place};
 use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, Ordering, Witness};
 
@@ -86,33 +86,41 @@ pub(crate) struct Group<N> {
 }
 
 impl<N> Group<N> {
-    /// A group without a single head; `None` if there is no memory for it.
+    /// A group without a single head; `None` if there is no memory for it, or only at addresses
+    /// that no link has room for.
     pub(crate) fn new(birth: Order) -> Option<Box<Self>> {
-        let strides = birth.parents().div_ceil(STRIDE);
-        let mut ready = Vec::new();
-        ready.try_reserve_exact(strides).ok()?;
-        ready.resize_with(strides, || AtomicU8::new(0));
         let layout = Self::layout(birth)?;
         // SAFETY: a group has at least one head, so the layout is not zero-sized.
         let heads = NonNull::new(unsafe { alloc(layout) })?.cast::<Link<N>>();
-        #[cfg(loom)]
-        for index in 0..birth.group_len() {
-            // SAFETY: within the allocation just made.
-            let head = unsafe { heads.add(index) };
-            // SAFETY: as above; the memory is ours alone.
-            unsafe { head.write(Link::poison()) };
-        }
-        let group = Box::new(Group {
+        // From here on the heads' memory goes with the group.
+        let mut group = Box::new(Group {
             birth,
             heads,
-            ready: ready.into_boxed_slice(),
+            ready: Box::default(),
             cursor: CachePadded::new(AtomicUsize::new(0)),
             done: CachePadded::new(AtomicUsize::new(0)),
             witness: Witness::new(),
             #[cfg(loom)]
-            newest_ready: (0..strides).map(|_| false.into()).collect(),
+            newest_ready: Box::default(),
         });
-        check_address(heads.as_ptr());
+        if !fits(heads.as_ptr(), birth.group_len()) {
+            return None;
+        }
+        let strides = birth.parents().div_ceil(STRIDE);
+        let mut ready = Vec::new();
+        ready.try_reserve_exact(strides).ok()?;
+        ready.resize_with(strides, || AtomicU8::new(0));
+        group.ready = ready.into_boxed_slice();
+        #[cfg(loom)]
+        {
+            group.newest_ready = (0..strides).map(|_| false.into()).collect();
+            for index in 0..birth.group_len() {
+                // SAFETY: within the allocation just made.
+                let head = unsafe { heads.add(index) };
+                // SAFETY: as above; the memory is ours alone.
+                unsafe { head.write(Link::poison()) };
+            }
+        }
         Some(group)
     }
 
@@ -125,12 +133,11 @@ impl<N> Group<N> {
     }
 
     /// Makes the head at `index`, which no other thread may use before its stride is ready.
-    pub(crate) fn make_head(&self, index: usize, word: Word<'_, N>) -> &Link<N> {
-        assert!(index < self.birth.group_len(), "the head is in the group");
-        // SAFETY: within the allocation, by the assertion.
-        let head = unsafe { self.heads.add(index) };
+    pub(crate) fn make_head(&self, stride: &Stride, index: usize, word: Word<'_, N>) -> &Link<N> {
+        let head = self.head_ptr(stride, index);
         #[cfg(not(loom))]
-        // SAFETY: the caller owns the stride, whose heads nobody reads before it links them.
+        // SAFETY: within the group; the stride is the caller's, and nobody reads its heads before
+        // the caller links them.
         unsafe {
             head.write(Link::new(word));
         }
@@ -142,12 +149,22 @@ impl<N> Group<N> {
     }
 
     /// The head at `index`, which this thread has made.
-    pub(crate) fn head(&self, index: usize) -> &Link<N> {
-        assert!(index < self.birth.group_len(), "the head is in the group");
+    pub(crate) fn made_head(&self, stride: &Stride, index: usize) -> &Link<N> {
+        // SAFETY: within the group; the caller made it, in a stride that is its own.
+        unsafe { self.head_ptr(stride, index).as_ref() }
+    }
+
+    fn head_ptr(&self, stride: &Stride, index: usize) -> NonNull<Link<N>> {
+        assert!(
+            index < self.birth.group_len() && self.stride_of(index) == stride.0,
+            "the head is one of the stride"
+        );
         // SAFETY: within the allocation, by the assertion.
-        let head = unsafe { self.heads.add(index) };
-        // SAFETY: the caller made it, in a stride that is its own.
-        unsafe { head.as_ref() }
+        unsafe { self.heads.add(index) }
+    }
+
+    fn stride_of(&self, index: usize) -> usize {
+        self.birth.parent_of(index) / STRIDE
     }
 
     /// Claims a stride that nobody else will make: its parents. `None` when all are claimed.
@@ -192,7 +209,7 @@ impl<N> Group<N> {
 
     /// Whether the head at `index` has been made and linked.
     fn is_ready(&self, index: usize) -> bool {
-        let stride = self.birth.parent_of(index) / STRIDE;
+        let stride = self.stride_of(index);
         // Acquire: pairs with the Release in `finish`; read before the head.
         self.ready[stride].load(Ordering::Acquire) != 0
     }
@@ -264,9 +281,14 @@ impl<N> Directory<N> {
     }
 
     /// This directory with one more group, of which no head is made.
-    fn with_partial(&self, group: &Group<N>) -> Box<Self> {
+    ///
+    /// # Safety
+    ///
+    /// That of [`push`](Self::push).
+    unsafe fn with_partial(&self, group: *mut Group<N>) -> Box<Self> {
         let mut directory = self.copy();
-        directory.push(group, PARTIAL);
+        // SAFETY: the caller's promise.
+        unsafe { directory.push(group, PARTIAL) };
         directory.partial += 1;
         Box::new(directory)
     }
@@ -287,13 +309,20 @@ impl<N> Directory<N> {
         Some(Box::new(directory))
     }
 
-    fn push(&mut self, group: &Group<N>, flag: usize) {
-        debug_assert!(group.birth > self.order, "a group is finer than all before");
+    /// Adds a group, by the pointer with which it will be freed.
+    ///
+    /// # Safety
+    ///
+    /// `group` came out of a box, and lives as long as directories lead to it.
+    unsafe fn push(&mut self, group: *mut Group<N>, flag: usize) {
+        // SAFETY: the caller's promise.
+        let &Group { birth, heads, .. } = unsafe { &*group };
+        debug_assert!(birth > self.order, "a group is finer than all before");
         self.heads.copy_within(0..self.order.steps(), 1);
-        let heads = group.heads.as_ptr().cast_const().wrapping_sub(1);
+        let heads = heads.as_ptr().cast_const().wrapping_sub(1);
         self.heads[0] = heads.map_addr(|addr| addr | flag);
-        self.groups[group.birth.steps()] = group;
-        self.order = group.birth;
+        self.groups[birth.steps()] = group;
+        self.order = birth;
     }
 
     /// A complete directory with `order.buckets()` buckets, all linked; `None` if there is no
@@ -306,15 +335,18 @@ impl<N> Directory<N> {
     where
         N: 'a,
     {
+        // The largest first: what cannot be is not tried piece by piece.
+        let births = (Order::BASE.steps() + 1..=order.steps()).rev();
+        let groups = births.map(|steps| Group::new(Order::from_steps(steps)));
+        let groups = groups.collect::<Option<Vec<_>>>()?;
         let base = Box::into_raw(Base::new());
         // SAFETY: just made, and owned by the state below.
         let heads = unsafe { &raw const (*base).heads };
         check_address(heads);
         let mut whole = Whole(Box::new(Self::of_base(base, heads.cast())));
-        while whole.0.order < order {
-            let group = Box::into_raw(Group::new(whole.0.order.next()?)?);
-            // SAFETY: just made.
-            whole.0.push(unsafe { &*group }, 0);
+        for group in groups.into_iter().rev() {
+            // SAFETY: from a box, and freed with `whole` or the state that it goes into.
+            unsafe { whole.0.push(Box::into_raw(group), 0) };
         }
         let directory = &whole.0;
         let mut behind = Word::END;
@@ -559,9 +591,10 @@ impl<N: Linked> State<N> {
             // SAFETY: from the box above, and nobody else has seen it.
             return Err(unsafe { Box::from_raw(to) });
         }
-        let old = from.directory();
-        Ok(old.base().is_some().then_some(UnlinkedDirectory {
-            directory: ptr::from_ref(old).cast_mut(),
+        let occupied = from.directory().base().is_some();
+        Ok(occupied.then_some(UnlinkedDirectory {
+            // From the word, and not from a reference: it is what the box gave.
+            directory: from.pointer(),
             _guard: PhantomData,
         }))
     }
@@ -575,7 +608,7 @@ impl<N: Linked> State<N> {
     ) -> Result<Option<UnlinkedDirectory<'g, N>>, Box<Group<N>>> {
         let group = Box::into_raw(group);
         // SAFETY: from the box just now.
-        let directory = from.directory().with_partial(unsafe { &*group });
+        let directory = unsafe { from.directory().with_partial(group) };
         self.swing(from, directory).map_err(|_lost| {
             // SAFETY: from the box above; the directory that led to it was never published.
             unsafe { Box::from_raw(group) }
@@ -660,7 +693,7 @@ impl<N> Directory<N> {
             let group = self.groups[self.order.steps() - place.level];
             // SAFETY: as in `ready_heads`.
             let group = unsafe { &*group };
-            let stride = group.birth.parent_of(place.biased - 1) / STRIDE;
+            let stride = group.stride_of(place.biased - 1);
             if !group.newest_ready[stride].get() {
                 return None;
             }
@@ -675,8 +708,7 @@ impl<N: Linked> Drop for State<N> {
     /// Frees the nodes, in one walk of the list, then the heads and the directory.
     fn drop(&mut self) {
         let first = self.first_head();
-        let directory = self.view().word.map_addr(|addr| addr & !(SHIFT | SLOW));
-        let directory = directory.cast::<Directory<N>>();
+        let directory = self.view().pointer();
         // SAFETY: `&mut self`: nobody else uses the map. The empty directory is valid too.
         if unsafe { (*directory).base.is_null() } {
             return;
@@ -743,11 +775,15 @@ impl<'g, N: Linked> View<'g, N> {
     }
 
     #[inline(always)]
+    fn pointer(self) -> *mut Directory<N> {
+        self.word.map_addr(|addr| addr & !(SHIFT | SLOW)).cast()
+    }
+
+    #[inline(always)]
     pub(crate) fn directory(self) -> &'g Directory<N> {
-        let directory = self.word.map_addr(|addr| addr & !(SHIFT | SLOW));
         // SAFETY: the state's invariant; the directory is retired and not freed while the guard of
         // `'g` lives.
-        let directory = unsafe { &*directory.cast::<Directory<N>>() };
+        let directory = unsafe { &*self.pointer() };
         directory.witness.touch();
         directory
     }

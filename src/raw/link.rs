@@ -9,6 +9,9 @@
 //! bits 48..64        presence bits, in heads only (where pointers leave these bits free)
 //! ```
 //!
+//! That is for pointers of 64 bits. Where they have 32, a head has only two bits to spare: SENT is
+//! bit 1, and there are no presence bits.
+//!
 //! # Invariant
 //!
 //! * A link holds pointers to objects that were made by `Box` or stand in a group, and that stay
@@ -29,10 +32,26 @@ use crate::sync::{AtomicPtr, Ordering};
 const MARK: usize = 1;
 #[cfg(loom)]
 const POISON: usize = 2;
-const SENT: usize = 4;
+const SENT: usize = if cfg!(target_pointer_width = "64") {
+    4
+} else {
+    2
+};
 
-/// Whether pointers leave the top sixteen bits of a word free. Android tags the top byte.
-const FILTER: bool = cfg!(all(target_pointer_width = "64", not(target_os = "android")));
+/// Whether heap pointers leave the top sixteen bits of a word free. Known of these systems; others
+/// use the high half of their addresses, or, as Android, tag the top byte.
+const FILTER: bool = cfg!(all(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    any(
+        target_os = "linux",
+        target_os = "windows",
+        target_os = "macos",
+        target_os = "ios",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "openbsd"
+    )
+));
 const PRESENCE_SHIFT: u32 = 48;
 const PRESENCE: usize = if FILTER {
     (0xffff_u64 << PRESENCE_SHIFT) as usize
@@ -248,7 +267,14 @@ impl<'g, N: Linked> Word<'g, N> {
     }
 }
 
+// Heads stand one behind the other: it is their own alignment that keeps the low bits free.
+const _: () = assert!(
+    align_of::<Link<()>>() > MARK | SENT,
+    "no room for MARK and SENT"
+);
+
 /// A link of a node, or a head, which is a link that no node owns.
+#[repr(transparent)]
 pub(crate) struct Link<N> {
     word: AtomicPtr<()>,
     _target: PhantomData<fn() -> *const N>,
@@ -285,8 +311,9 @@ impl<N> Link<N> {
     /// a head that came out of a `Word`.
     #[inline(always)]
     pub(crate) fn load<'g>(&'g self) -> Word<'g, N> {
-        // Acquire: pairs with the Release in `publish`, `replace`, `unlink`, `mark` and `add`;
-        // publishes the target's fields, and what its writer had seen of `state`.
+        // Acquire: pairs with the Release in `swing`, which `publish`, `publish_head`, `replace`,
+        // `unlink` and `mark` end in; publishes the target's fields, and what its writer had seen
+        // of `state`.
         let word = self.word.load(Ordering::Acquire);
         #[cfg(loom)]
         assert!(word.addr() & POISON == 0, "uninitialised head used");
@@ -424,6 +451,12 @@ impl<N> Unlinked<'_, N> {
     }
 }
 
+/// Whether words have room for these addresses beside their bits.
+pub(crate) fn fits<T>(first: *const T, len: usize) -> bool {
+    let last = first.wrapping_add(len).wrapping_byte_sub(1);
+    first.addr() & (MARK | SENT | PRESENCE) == 0 && last.addr() & PRESENCE == 0
+}
+
 /// Panics unless a word has room for this address beside its bits.
 ///
 /// # Panics
@@ -431,11 +464,11 @@ impl<N> Unlinked<'_, N> {
 /// If the allocator handed out an address of more than 48 bits: five-level page tables with a
 /// mapping that asked for it, or a tagged pointer.
 pub(crate) fn check_address<T>(pointer: *const T) {
-    let addr = pointer.addr();
     assert!(
-        addr & (MARK | SENT | PRESENCE) == 0,
-        "splitmap: the allocator returned the address {addr:#x}; a map needs addresses of at most \
-         48 bits, aligned to 8 bytes"
+        fits(pointer, 1),
+        "splitmap: the allocator returned the address {:#x}; a map needs addresses of at most 48 \
+         bits",
+        pointer.addr()
     );
 }
 

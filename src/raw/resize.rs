@@ -162,7 +162,7 @@ where
             }
         }
         for parent in group.parents(stride) {
-            self.make_children(claimed, group, parent);
+            self.make_children(claimed, group, stride, parent);
         }
     }
 
@@ -175,6 +175,7 @@ where
         self,
         claimed: View<'g, Node<K, V, M>>,
         group: &'g Group<Node<K, V, M>>,
+        stride: &Stride,
         parent: usize,
     ) {
         let birth = group.birth();
@@ -194,12 +195,12 @@ where
             } else {
                 Presence::ALL
             };
-            let mut head = group.make_head(last, behind.with(presence));
+            let mut head = group.make_head(stride, last, behind.with(presence));
             for index in (first..last).rev() {
-                head = group.make_head(index, Word::to_head(head));
+                head = group.make_head(stride, index, Word::to_head(head));
             }
             if gap.cursor.prev.publish_head(gap.cursor.word, head) {
-                from = Some(group.head(last));
+                from = Some(group.made_head(stride, last));
                 first = last + 1;
             }
         }

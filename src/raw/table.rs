@@ -16,16 +16,13 @@ use crate::raw::resize::Claim;
 use crate::raw::retired::Retired;
 use crate::reclaim::{Pinned, Reclaim};
 
-/// One write in this many, of those that a counter's stripe sees, carries a resize on.
-const HELP_PERIOD: u64 = 4;
-
 /// Whether writers grow the table by themselves. A model says when.
 const AUTOMATIC: bool = !cfg!(loom);
 
 /// How many writes of a stripe lie between two looks at the length: a quarter of the buckets, so
 /// that a small table is not overrun, and at most a number that makes the look free.
 fn grow_period(order: Order) -> u64 {
-    (order.buckets() as u64 / 4).clamp(HELP_PERIOD, 64)
+    (order.buckets() as u64 / 4).clamp(4, 64)
 }
 
 /// See the file's header.
@@ -275,16 +272,21 @@ where
     /// The end of every write that changed something: its effect is complete. Counts, carries a
     /// resize on, and gives the reclaimer its turn, which may run destructors.
     ///
+    /// While a growth is under way every write takes a stride: until its heads are there, reads of
+    /// a bucket go the longer way, and the fewer writes that lasts, the rarer are maps that happen
+    /// to be left within it.
+    ///
     /// `view` may be a little old: that delays the resize by a write.
     fn written(&self, list: List<'_, K, V, M, R>, view: View<'_, Node<K, V, M>>, by: i64) {
         let directory = view.directory();
         let base = directory.base().expect("a map that was written has a base");
         let clock = base.counter.count(by);
         if AUTOMATIC {
-            if directory.has_partial() && clock.is_multiple_of(HELP_PERIOD) {
+            if directory.has_partial() {
                 list.help();
             }
-            if by > 0 && clock.is_multiple_of(grow_period(directory.order())) {
+            // Not only after an insertion: every so manieth write may happen to be another.
+            if clock.is_multiple_of(grow_period(directory.order())) {
                 list.grow(base.counter.len());
             }
         }

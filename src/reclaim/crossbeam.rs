@@ -4,6 +4,9 @@
 //! thread, long after the map is gone: that is why `K` and `V` must be `Send + 'static`, and the
 //! bound stands here alone.
 
+use std::mem::forget;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use crossbeam_epoch as epoch;
 
 use super::{Dispose, Reclaim, Reclaimer, sealed::Sealed};
@@ -14,7 +17,7 @@ use super::{Dispose, Reclaim, Reclaimer, sealed::Sealed};
 /// |---|---|
 /// | types | `K` and `V` must be `Send + 'static` |
 /// | retired entries | freed some time after the last guard that could see them; a thread keeps up to 64 until more come or it ends; those of the last moments of the process are never freed |
-/// | a destructor that panics | comes out of whichever pin ran it; the others of its batch, at most 63, are leaked |
+/// | a destructor that panics | is reported by the panic hook, and goes no further: it ran on a thread that has nothing to do with it |
 /// | pinning | a locked instruction; the first pin of a thread and every 128th after it collect, and run destructors |
 /// | `get` | lock-free (the back end bounds no number of participants) |
 #[derive(Debug)]
@@ -34,11 +37,11 @@ unsafe impl Reclaimer for Crossbeam {
     fn store() {}
 
     #[inline]
-    fn pin((): &()) -> epoch::Guard {
+    unsafe fn pin((): &()) -> epoch::Guard {
         epoch::pin()
     }
 
-    fn refresh((): &(), pin: &mut epoch::Guard) {
+    unsafe fn refresh((): &(), pin: &mut epoch::Guard) {
         pin.repin();
     }
 
@@ -73,16 +76,19 @@ impl Parcel {
 unsafe impl<D: Dispose + Send + 'static> Reclaim<D> for Crossbeam {
     unsafe fn retire((): &(), pin: &epoch::Guard, object: *mut ()) {
         let parcel = Parcel(object);
-        // SAFETY: called once, as the closure below is, when no guard can reach the object.
-        let dispose = move || unsafe { parcel.dispose::<D>() };
+        let dispose = move || {
+            // SAFETY: called once, when no guard can reach the object.
+            let dispose = || unsafe { parcel.dispose::<D>() };
+            // A panic would come out of a stranger's pin, and crossbeam would leak the rest of the
+            // batch. The panic hook has reported it. The payload is not dropped: that could panic.
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(dispose)) {
+                forget(payload);
+            }
+        };
         // SAFETY: no other guard than those alive now can reach the object (it is unlinked), and it
         // may be freed on any thread and at any time: `D: Send + 'static`.
         unsafe { pin.defer_unchecked(dispose) };
     }
 
-    fn tick((): &(), _: &epoch::Guard) {}
-
-    fn flush((): &(), pin: &epoch::Guard) {
-        pin.flush();
-    }
+    unsafe fn tick((): &(), _: &epoch::Guard) {}
 }

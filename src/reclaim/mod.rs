@@ -16,7 +16,7 @@
 //! 3. What a thread did under a guard before it dropped it happens before the free of anything
 //!    that the guard had kept alive.
 //! 4. Retiring runs no user code and does not unwind. User code (destructors) runs in
-//!    [`Reclaim::tick`] and [`Reclaim::flush`], and with some back ends where a guard is pinned or
+//!    [`Reclaim::tick`], and with some back ends where a guard is pinned or
 //!    dropped; it may use the map. So the core neither pins nor drops a guard within an operation,
 //!    and calls `tick` last.
 
@@ -78,18 +78,26 @@ pub unsafe trait Reclaimer: sealed::Sealed + Sized + 'static {
     const WAIT_FREE_PIN: bool;
 
     /// What a map holds of the back end. Making one allocates nothing.
-    type Store;
-    /// A thread that is pinned. It must not outlive the store: [`LocalGuard`] ties it to the map.
+    type Store: Send + Sync;
+    /// A thread that is pinned: [`LocalGuard`] ties it to the map.
     type Pin;
 
     /// A store for a new map.
     fn store() -> Self::Store;
 
     /// Pins the calling thread.
-    fn pin(store: &Self::Store) -> Self::Pin;
+    ///
+    /// # Safety
+    ///
+    /// The pin must not outlive the store.
+    unsafe fn pin(store: &Self::Store) -> Self::Pin;
 
-    /// Unpins and pins again. References from before are gone: the receiver is borrowed mutably.
-    fn refresh(store: &Self::Store, pin: &mut Self::Pin);
+    /// Unpins and pins again. References from before are gone: the pin is borrowed mutably.
+    ///
+    /// # Safety
+    ///
+    /// As for `pin`, and `store` covers the pin.
+    unsafe fn refresh(store: &Self::Store, pin: &mut Self::Pin);
 
     /// Whether `pin` protects what `store`'s map retires.
     fn covers(store: &Self::Store, pin: &Self::Pin) -> bool;
@@ -119,10 +127,11 @@ pub unsafe trait Reclaim<D: Dispose>: Reclaimer {
     unsafe fn retire(store: &Self::Store, pin: &Self::Pin, object: *mut ());
 
     /// The end of a write, its effect complete: the place for a few destructors.
-    fn tick(store: &Self::Store, pin: &Self::Pin);
-
-    /// Frees what no guard can still see, as far as the back end can.
-    fn flush(store: &Self::Store, pin: &Self::Pin);
+    ///
+    /// # Safety
+    ///
+    /// `pin` is covered by `store`, whose map retires for `D`.
+    unsafe fn tick(store: &Self::Store, pin: &Self::Pin);
 }
 
 /// A guard: while it lives, what its map retires stays allocated.
@@ -154,13 +163,16 @@ pub struct LocalGuard<'m, R: Reclaimer = DefaultReclaimer> {
 impl<'m, R: Reclaimer> LocalGuard<'m, R> {
     pub(crate) fn new(store: &'m R::Store) -> Self {
         LocalGuard {
-            pin: R::pin(store),
+            // SAFETY: the guard does not outlive the borrow of the store.
+            pin: unsafe { R::pin(store) },
             _map: PhantomData,
         }
     }
 
     pub(crate) fn refresh(&mut self, store: &'m R::Store) {
-        R::refresh(store, &mut self.pin);
+        assert!(R::covers(store, &self.pin), "{FOREIGN}");
+        // SAFETY: as in `new`; the store covers the pin.
+        unsafe { R::refresh(store, &mut self.pin) };
     }
 }
 
@@ -178,6 +190,9 @@ impl<R: Reclaimer> fmt::Debug for LocalGuard<'_, R> {
         f.debug_struct("LocalGuard").finish_non_exhaustive()
     }
 }
+
+const FOREIGN: &str =
+    "splitmap: the guard belongs to another map; pass one that this map's `guard` made";
 
 /// A pinned section: a store, and a pin that protects what its map retires.
 pub(crate) struct Pinned<'g, R: Reclaimer> {
@@ -199,10 +214,7 @@ impl<'g, R: Reclaimer> Pinned<'g, R> {
     /// If the pin is of another map's collector.
     #[inline(always)]
     pub(crate) fn new(store: &'g R::Store, pin: &'g R::Pin) -> Self {
-        assert!(
-            R::covers(store, pin),
-            "splitmap: the guard belongs to another map; pass one that this map's `guard` made"
-        );
+        assert!(R::covers(store, pin), "{FOREIGN}");
         Pinned { store, pin }
     }
 
@@ -226,6 +238,8 @@ impl<'g, R: Reclaimer> Pinned<'g, R> {
     where
         R: Reclaim<D>,
     {
-        R::tick(self.store, self.pin);
+        // SAFETY: `new` has checked the pin. A section is made by the map whose store it is, and
+        // gives the reclaimer its turn for that map's `D`.
+        unsafe { R::tick(self.store, self.pin) };
     }
 }

@@ -114,11 +114,11 @@ unsafe impl Reclaimer for Model {
         Store::default()
     }
 
-    fn pin(store: &Store) -> Pin {
+    unsafe fn pin(store: &Store) -> Pin {
         Pin::enter(&store.0)
     }
 
-    fn refresh(store: &Store, pin: &mut Pin) {
+    unsafe fn refresh(store: &Store, pin: &mut Pin) {
         *pin = Pin::enter(&store.0);
     }
 
@@ -153,16 +153,17 @@ unsafe impl<D: Dispose> Reclaim<D> for Model {
         });
     }
 
-    fn tick(store: &Store, _: &Pin) {
-        store.condemn_ripe();
-    }
-
-    fn flush(store: &Store, _: &Pin) {
+    unsafe fn tick(store: &Store, _: &Pin) {
         store.condemn_ripe();
     }
 }
 
 impl Store {
+    /// Pins, with a pin that keeps the books alive by itself.
+    pub(crate) fn enter(&self) -> Pin {
+        Pin::enter(&self.0)
+    }
+
     fn condemn_ripe(&self) {
         let ripe: Vec<_> = {
             let mut books = open(&self.0);
