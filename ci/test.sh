@@ -21,7 +21,7 @@ unset RUSTFLAGS RUSTDOCFLAGS CARGO_ENCODED_RUSTFLAGS
 
 # A stage returns this where something is missing that it can do nothing about.
 readonly SKIPPED=77
-readonly stages='fmt clippy test stress doctest doc deps bench example loom doubling mutants fuzz'
+readonly stages='fmt clippy test stress doctest doc deps bench example loom mutants fuzz'
 notes=$(mktemp)
 passed_stages=''
 trap 'rm -f "$notes"' EXIT
@@ -140,13 +140,6 @@ stage_example() {
 about_loom='the models that every change has to pass'
 stage_loom() {
     loom-tests/run quick
-}
-
-# Catches: the same where a growth doubles the table. Only then can two that overlap be explored.
-about_doubling='the same models, and overlapping growths, with tables that double'
-stage_doubling() {
-    RUSTFLAGS='--cfg splitmap_doubling' CARGO_TARGET_DIR="$root/loom-tests/target/doubling" \
-        loom-tests/run quick
 }
 
 # Catches: models that have become blind: each planted bug has to make one fail.
