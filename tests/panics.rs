@@ -17,7 +17,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex};
 
 use hashers::Quality;
 use splitmap::HashMap;
@@ -388,12 +388,19 @@ fn a_late_drop_that_panics_leaves_the_map_whole() {
     for round in 0..20 {
         let mut tripped = false;
         let late = || {
-            for id in 2_000..3_000 {
+            // Another test's guard may hold destructors up for a while.
+            for id in (2_000..3_000).cycle().take(1_000_000) {
                 let pinned = map.pin();
                 pinned.insert(Item::new(id, &tally), Item::new(id, &tally));
                 pinned.retain(|key, _| key.id < 2_000);
+                tripped = FUSE.get().is_none();
+                if tripped {
+                    break;
+                }
+                if id == 2_999 {
+                    std::thread::yield_now();
+                }
             }
-            tripped = FUSE.get().is_none();
         };
         assert!(!trips(Call::Drop, round * 10, late), "a stranger's panic");
         assert!(tripped, "no destructor ran on this thread");
@@ -710,22 +717,22 @@ impl Hash for Asking {
     }
 }
 
-static ASKED: LazyLock<HashMap<Asking, u64, Quality>> =
-    LazyLock::new(|| HashMap::with_hasher(Quality::Constant));
-
 thread_local! {
+    static ASKED: HashMap<Asking, u64, Quality> = HashMap::with_hasher(Quality::Constant);
     static ASKING: Cell<bool> = const { Cell::new(false) };
 }
 
 impl PartialEq for Asking {
     fn eq(&self, other: &Asking) -> bool {
         if !ASKING.replace(true) {
-            let map = ASKED.pin();
-            assert_eq!(map.get(&Asking(1)), Some(&1));
-            assert_eq!(map.get(&Asking(u64::MAX)), None);
-            // Writes as well, in the very bucket that is being searched.
-            map.insert(Asking(1_000_000), self.0);
-            map.remove(&Asking(1_000_000));
+            ASKED.with(|map| {
+                let map = map.pin();
+                assert_eq!(map.get(&Asking(1)), Some(&1));
+                assert_eq!(map.get(&Asking(u64::MAX)), None);
+                // Writes as well, in the very bucket that is being searched.
+                map.insert(Asking(1_000_000), self.0);
+                map.remove(&Asking(1_000_000));
+            });
             ASKING.set(false);
         }
         self.0 == other.0
@@ -736,35 +743,66 @@ impl Eq for Asking {}
 
 #[test]
 fn eq_may_use_the_map() {
-    let map = ASKED.pin();
-    for n in 1..40 {
-        assert_eq!(map.insert(Asking(n), n), None);
+    ASKED.with(|map| {
+        let map = map.pin();
+        for n in 1..40 {
+            assert_eq!(map.insert(Asking(n), n), None);
+        }
+        for n in 1..40 {
+            assert_eq!(map.get(&Asking(n)), Some(&n));
+            assert_eq!(map.insert(Asking(n), n), Some(&n));
+        }
+        for n in (1..40).skip(1) {
+            assert_eq!(map.remove(&Asking(n)), Some(&n));
+            assert_eq!(map.remove(&Asking(n)), None);
+        }
+        assert_eq!(map.len(), 1);
+    });
+}
+
+/// A map that destructors find, on whatever thread they run, for as long as its test does. (One that
+/// lived for ever would look like a leak: its words are more than addresses, and LeakSanitizer
+/// follows addresses only.)
+struct Known<V: Send + 'static>(Mutex<Option<Arc<HashMap<u64, V>>>>);
+
+impl<V: Send + 'static> Known<V> {
+    const fn unknown() -> Self {
+        Known(Mutex::new(None))
     }
-    for n in 1..40 {
-        assert_eq!(map.get(&Asking(n)), Some(&n));
-        assert_eq!(map.insert(Asking(n), n), Some(&n));
+
+    fn make(&self) -> Arc<HashMap<u64, V>> {
+        let map = Arc::default();
+        *self.0.lock().unwrap() = Some(Arc::clone(&map));
+        map
     }
-    for n in (1..40).skip(1) {
-        assert_eq!(map.remove(&Asking(n)), Some(&n));
-        assert_eq!(map.remove(&Asking(n)), None);
+
+    fn find(&self) -> Option<Arc<HashMap<u64, V>>> {
+        self.0.lock().unwrap().clone()
     }
-    assert_eq!(map.len(), 1);
+
+    fn forget(&self) {
+        let last = self.0.lock().unwrap().take();
+        drop(last);
+    }
 }
 
 /// A value whose end is noted in another map.
 struct Noting(u64);
 
-static NOTED: LazyLock<HashMap<u64, u64>> = LazyLock::new(HashMap::new);
+static NOTED: Known<u64> = Known::unknown();
 
 impl Drop for Noting {
     fn drop(&mut self) {
-        let noted = NOTED.pin();
-        assert_eq!(noted.insert(self.0, self.0), None, "dropped twice");
+        if let Some(noted) = NOTED.find() {
+            let before = noted.pin().insert(self.0, self.0).copied();
+            assert_eq!(before, None, "dropped twice");
+        }
     }
 }
 
 #[test]
 fn drop_may_use_another_map() {
+    let noted = NOTED.make();
     let map = HashMap::<u64, Noting>::new();
     for round in 0..4 {
         for key in 0..1_000 {
@@ -774,38 +812,50 @@ fn drop_may_use_another_map() {
     map.pin().retain(|key, _| key % 2 == 0);
     drop(map);
     for key in (0..1_000).step_by(2) {
-        assert_eq!(NOTED.pin().get(&(3_000 + key)), Some(&(3_000 + key)));
+        assert_eq!(noted.pin().get(&(3_000 + key)), Some(&(3_000 + key)));
     }
+    NOTED.forget();
 }
 
 /// A value whose end is noted in the map that it was in.
 struct Returning(u64);
 
-static RETURNED: LazyLock<HashMap<u64, Option<Returning>>> = LazyLock::new(HashMap::new);
+static RETURNED: Known<Option<Returning>> = Known::unknown();
 
 impl Drop for Returning {
     fn drop(&mut self) {
-        let returned = RETURNED.pin();
-        assert!(returned.insert(1_000_000 + self.0, None).is_none());
-        returned.get_or_insert_with(2_000_000 + self.0 % 100, || None);
+        if let Some(returned) = RETURNED.find() {
+            let returned = returned.pin();
+            assert!(returned.insert(1_000_000 + self.0, None).is_none());
+            returned.get_or_insert_with(2_000_000 + self.0 % 100, || None);
+        }
     }
 }
 
 #[test]
 fn drop_may_use_the_same_map() {
+    let returned = RETURNED.make();
     let mut given = 0;
-    for _ in 0..20 {
+    let was_dropped = |number: u64| returned.pin().contains_key(&(1_000_000 + number));
+    // Until destructors have run, which another test's guard may hold up for a while.
+    for round in 0..1_000 {
         for key in 0..500 {
-            RETURNED.pin().insert(key, Some(Returning(given)));
+            returned.pin().insert(key, Some(Returning(given)));
             given += 1;
         }
+        if round > 20 && was_dropped(0) {
+            break;
+        }
+        std::thread::yield_now();
     }
-    let map = RETURNED.pin();
+    assert!(was_dropped(0));
+    let map = returned.pin();
     for key in 0..500 {
-        let number = 20 * 500 - 500 + key;
+        let number = given - 500 + key;
         let value = map.get(&key).unwrap().as_ref().unwrap();
         assert_eq!(value.0, number);
-        assert!(map.get(&(1_000_000 + number)).is_none(), "not dropped yet");
+        assert!(!was_dropped(number), "it is still in the map");
     }
-    assert_eq!(map.iter().count(), map.len());
+    drop(map);
+    RETURNED.forget();
 }

@@ -487,7 +487,7 @@ fn shared_keys_in_eight_buckets() {
 fn growth_hides_nothing() {
     const STABLE: u64 = 12;
     const MANY: u64 = 4_000;
-    const ROUNDS: u64 = 24;
+    const ROUNDS: u64 = 40;
     for round in 0..ROUNDS {
         let map = smallest::<u64>(Quality::Default);
         for key in 0..STABLE {
