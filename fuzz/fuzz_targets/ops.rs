@@ -9,7 +9,9 @@
 //! ```text
 //! cargo install cargo-fuzz --locked
 //! cargo +nightly fuzz run ops fuzz/regressions/ops/*        replays what has failed before
-//! cargo +nightly fuzz run ops -- -max_total_time=60 -max_len=256 -len_control=0
+//! mkdir -p fuzz/target/found        new inputs go there; the committed corpus is only read
+//! cargo +nightly fuzz run ops fuzz/target/found fuzz/corpus/ops -- \
+//!     -max_total_time=60 -max_len=256 -len_control=0
 //! cargo +nightly fuzz fmt ops FILE                          prints an input as operations
 //! cargo +nightly fuzz tmin ops FILE                         makes a failing one small
 //! cargo +nightly fuzz cmin ops                              makes the corpus small
