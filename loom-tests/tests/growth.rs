@@ -77,7 +77,6 @@ fn g2_insert_and_reads() {
 fn g3_own_insert() {
     Model::new("g3_own_insert")
         .bound(1)
-        .full_bound(if cfg!(splitmap_doubling) { 2 } else { 1 })
         .reach(["None, None", "None, Some", "Some, Some"])
         .run(|seen| {
             let map = filled(&[9]);
@@ -302,7 +301,6 @@ fn completed_by_another() {
 fn lost_publications() {
     Model::new("lost_publications")
         .bound(1)
-        .full_bound(2)
         .reach(["before", "after"])
         .run(|seen| {
             let map = filled(&[5, 9]);
