@@ -62,7 +62,7 @@ fn by_insertions_alone() {
     assert_grown(&filled(|_, _| {}));
 }
 
-/// The length is looked at every so manieth write, which here is always a replacement.
+/// The length is looked at every n-th write, which here is always a replacement.
 #[test]
 fn between_replacements() {
     assert_grown(&filled(|map, _| {

@@ -285,7 +285,7 @@ where
             if directory.has_partial() {
                 list.help();
             }
-            // Not only after an insertion: every so manieth write may happen to be another.
+            // Not only after an insertion: every n-th write may happen to be another kind.
             if clock.is_multiple_of(grow_period(directory.order())) {
                 list.grow(base.counter.len());
             }
