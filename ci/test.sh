@@ -82,7 +82,7 @@ stage_clippy() {
 # the black-box tests, with debug assertions.
 about_test='unit tests and black-box tests, in debug'
 stage_test() {
-    cargo test --lib --tests --examples
+    cargo test --no-fail-fast --lib --tests --examples
 }
 
 # Catches: races that need speed: optimised code, no debug assertions, real threads.

@@ -268,6 +268,7 @@ fn logged(run: impl FnOnce()) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_env("LOOM_LOG"))
         .with_test_writer()
+        .with_ansi(false)
         .without_time()
         .finish();
     let _logs_until_dropped = tracing_subscriber::util::SubscriberInitExt::set_default(log);
