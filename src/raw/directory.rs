@@ -631,10 +631,8 @@ impl<N: Linked> State<N> {
             Directory::filled(Order::BASE, |_, behind| behind).expect("the base needs no group");
         match self.swing(empty, directory) {
             Ok(old) => debug_assert!(old.is_none(), "the empty directory is everybody's"),
-            Err(lost) => {
-                // SAFETY: never published, so its base is this thread's own.
-                drop(unsafe { Box::from_raw(lost.base.cast_mut()) });
-            }
+            // Never published, so its base is this thread's own.
+            Err(lost) => drop(Whole(lost)),
         }
         self.view()
     }
