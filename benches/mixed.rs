@@ -8,8 +8,9 @@
 //! - Keys: uniform, or by Zipf's law with exponent 0.99 (the hottest key takes 8 %), over 100,000
 //!   entries. Every thread draws its own operations from the same law.
 //! - Each operation pins for itself: a lock may not be held while its own thread writes.
-//! - Maps: splitmap, dashmap, papaya, scc's `HashIndex`, `RwLock<std HashMap>`; `u64` to `u64`,
-//!   the same hash builder for all, each presized and filled afresh in the same random order.
+//! - Maps: splitmap, on the default back end and on those whose feature is on, dashmap, papaya,
+//!   scc's `HashIndex`, `RwLock<std HashMap>`; `u64` to `u64`, the same hash builder for all, each
+//!   presized and filled afresh in the same random order.
 //!
 //! Every batch is checked: its hits, and the sum of the tags of the values that it read, do not
 //! depend on what the other thread does meanwhile, and are known in advance. scc's `HashIndex`
@@ -62,6 +63,10 @@ fn main() {
                     hasher: Default::default(),
                 };
                 plan.measure::<Splitmap>(&mut criterion);
+                #[cfg(feature = "crossbeam-epoch")]
+                plan.measure::<Splitmap<splitmap::Crossbeam>>(&mut criterion);
+                #[cfg(feature = "seize")]
+                plan.measure::<Splitmap<splitmap::Seize>>(&mut criterion);
                 plan.measure::<Dashmap>(&mut criterion);
                 plan.measure::<Papaya>(&mut criterion);
                 plan.measure::<HashIndex>(&mut criterion);

@@ -6,8 +6,9 @@
 //! - A hit looks for a present key, uniformly drawn; a miss for one that was never there.
 //! - A pin for each get, or one for the batch. For `RwLock` the pin is its read lock; DashMap
 //!   has none to hold, so its two figures measure the same.
-//! - Maps: splitmap, dashmap, papaya, scc's `HashIndex`, `RwLock<std HashMap>`; `u64` to `u64`,
-//!   the same hash builder for all, each presized and filled in the same random order.
+//! - Maps: splitmap, on the default back end and on those whose feature is on, dashmap, papaya,
+//!   scc's `HashIndex`, `RwLock<std HashMap>`; `u64` to `u64`, the same hash builder for all, each
+//!   presized and filled in the same random order.
 //!
 //! Every batch is checked: its hits and the sum of its values' tags are known in advance.
 //!
@@ -57,6 +58,10 @@ fn main() {
         };
         // One map after another, so that only one of the large ones is in memory at a time.
         plan.measure::<Splitmap>(&mut criterion);
+        #[cfg(feature = "crossbeam-epoch")]
+        plan.measure::<Splitmap<splitmap::Crossbeam>>(&mut criterion);
+        #[cfg(feature = "seize")]
+        plan.measure::<Splitmap<splitmap::Seize>>(&mut criterion);
         plan.measure::<Dashmap>(&mut criterion);
         plan.measure::<Papaya>(&mut criterion);
         plan.measure::<HashIndex>(&mut criterion);

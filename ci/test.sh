@@ -19,9 +19,12 @@ fi
 # Inherited flags would build something else than what is shipped.
 unset RUSTFLAGS RUSTDOCFLAGS CARGO_ENCODED_RUSTFLAGS
 
+# Where stages build that need other flags than the rest.
+readonly targets=${CARGO_TARGET_DIR:-$root/target}
+
 # A stage returns this where something is missing that it can do nothing about.
 readonly SKIPPED=77
-readonly stages='fmt clippy test stress doctest doc deps bench example loom mutants fuzz'
+readonly stages='fmt clippy test strict stress doctest doc deps features bench example loom mutants schedules sanitize fuzz'
 notes=$(mktemp)
 passed_stages=''
 trap 'rm -f "$notes"' EXIT
@@ -49,6 +52,11 @@ need_component() {
     cargo "$1" --version >/dev/null 2>&1 || rustup component add "$2"
 }
 
+# What runs on a nightly toolchain is left out where there is none.
+has_nightly() {
+    rustup toolchain list 2>/dev/null | grep -q '^nightly'
+}
+
 has_cxx() {
     command -v c++ >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null
 }
@@ -67,7 +75,8 @@ stage_fmt() {
 about_clippy='no warning in any target'
 stage_clippy() {
     need_component clippy clippy
-    cargo clippy --all-targets -- -D warnings
+    cargo clippy --all-targets --all-features -- -D warnings
+    cargo clippy --lib -- -D warnings
     loom-tests/run cargo clippy --all-targets -- -D warnings
     # Some models are there only where tables double.
     RUSTFLAGS='--cfg splitmap_doubling' loom-tests/run cargo clippy --tests -- -D warnings
@@ -80,15 +89,21 @@ stage_clippy() {
 
 # Catches: wrong answers, lost or doubled drops, unsoundness in signatures; in the unit tests and
 # the black-box tests, with debug assertions.
-about_test='unit tests and black-box tests, in debug'
+about_test='unit tests and black-box tests on every back end, in debug'
 stage_test() {
-    cargo test --no-fail-fast --lib --tests --examples
+    cargo test --no-fail-fast --all-features --lib --tests --examples
+}
+
+# Catches: what holds only where the system has membarrier.
+about_strict='reclamation with fences on both sides'
+stage_strict() {
+    RUSTFLAGS='--cfg splitmap_strict' cargo test --test reclamation --target-dir "$targets/strict"
 }
 
 # Catches: races that need speed: optimised code, no debug assertions, real threads.
 about_stress='threads on one map, optimised'
 stage_stress() {
-    cargo test --release --test stress
+    cargo test --release --all-features --test stress --test reclamation
 }
 
 # Catches: examples in the documentation that do not compile or do not do what they say.
@@ -100,7 +115,7 @@ stage_doctest() {
 # Catches: broken links and other faults of the documentation.
 about_doc='the documentation builds without a warning'
 stage_doc() {
-    RUSTDOCFLAGS='-D warnings' cargo doc --no-deps
+    RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --all-features
 }
 
 # Catches: a dependency that came in unnoticed, for all users of the crate.
@@ -115,10 +130,19 @@ stage_deps() {
     [ "$direct" -le "$limit" ]
 }
 
+# Catches: a feature that only works beside another.
+about_features='each combination of features builds'
+stage_features() {
+    local features
+    for features in '' crossbeam-epoch seize crossbeam-epoch,seize; do
+        cargo check --no-default-features --features "$features"
+    done
+}
+
 # Catches: benches that do not build or find a wrong result. They measure nothing here.
 about_bench='each benchmark once'
 stage_bench() {
-    cargo bench --benches -- --test
+    cargo bench --all-features --benches -- --test
 }
 
 # Catches: an example that does not run, or answers a wrong call with a panic or with success.
@@ -152,12 +176,70 @@ stage_mutants() {
     esac
 }
 
+# Catches: errors of the protocol on schedules that nobody thought of, in programs too long for a
+# model.
+about_schedules='the map under random schedules'
+stage_schedules() {
+    RUSTFLAGS='--cfg shuttle' \
+        cargo test --release --test schedules --target-dir "$targets/schedules"
+}
+
+# Catches: memory freed too early, by AddressSanitizer; orderings too weak for what happens before
+# what, by ThreadSanitizer. That the latter still sees it is shown by one that is made too weak.
+about_sanitize='stress and reclamation under sanitizers'
+stage_sanitize() {
+    if ! has_nightly || [ "$(uname -s) $(uname -m)" != 'Linux x86_64' ]; then
+        leave_out 'sanitizers: no nightly toolchain, or not x86-64 Linux'
+        return "$SKIPPED"
+    fi
+    local target=x86_64-unknown-linux-gnu
+    local test=(cargo +nightly test --release --target "$target")
+    (
+        export RUSTFLAGS=-Zsanitizer=address
+        # Maps in statics, and what is leaked on purpose.
+        export ASAN_OPTIONS=detect_leaks=0
+        "${test[@]}" --target-dir "$targets/asan" --all-features \
+            --test reclamation --test drops --test panics --test stress
+    )
+    export RUSTFLAGS='-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer'
+    export TSAN_OPTIONS="suppressions=$root/ci/tsan.supp"
+    # A forked child of several threads is nothing that ThreadSanitizer follows.
+    "${test[@]}" --target-dir "$targets/tsan" --test reclamation --test stress -- \
+        --test-threads=1 --skip fork
+
+    local copy=$targets/unpin-relaxed file=src/reclaim/epoch/registry.rs
+    rm -rf "$copy"
+    mkdir -p "$copy/target"
+    cp -R Cargo.toml Cargo.lock README.md src tests benches examples "$copy"
+    cp -R "$targets/tsan/." "$copy/target"
+    sed 's/word.store(word - 1, Ordering::Release)/word.store(word - 1, Ordering::Relaxed)/' \
+        "$file" >"$copy/$file"
+    if cmp -s "$file" "$copy/$file"; then
+        echo "$file has no unpinning store any more that could be weakened: ci/test.sh has to follow"
+        return 1
+    fi
+    local log=$copy/log
+    echo 'Unpinning by a Relaxed store, which ThreadSanitizer has to report:'
+    (cd "$copy" && "${test[@]}" --target-dir target --test reclamation -- \
+        --test-threads=1 epoch::reclamation::a_writer_goes_on) >"$log" 2>&1 && {
+        cat "$log"
+        echo 'ThreadSanitizer was silent'
+        return 1
+    }
+    if ! grep 'WARNING: ThreadSanitizer: data race' "$log"; then
+        tail -n 50 "$log"
+        echo 'it failed, and not by a report'
+        return 1
+    fi
+    rm -rf "$copy"
+}
+
 # Catches: sequences of operations that nobody thought of, against std's map; memory errors, by
 # AddressSanitizer.
 about_fuzz='old failures again, and 30 s of new inputs'
 stage_fuzz() {
     ls fuzz/corpus/ops fuzz/regressions/ops >/dev/null
-    if ! rustup toolchain list 2>/dev/null | grep -q '^nightly'; then
+    if ! has_nightly; then
         leave_out 'fuzz: no nightly toolchain (rustup toolchain install nightly)'
         return "$SKIPPED"
     fi

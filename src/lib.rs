@@ -8,6 +8,7 @@ pub mod model;
 mod pinned;
 mod raw;
 mod reclaim;
+mod stats;
 mod sync;
 
 pub use equivalent::Equivalent;
@@ -15,6 +16,16 @@ pub use iter::{Iter, Keys, Values};
 pub use map::{DefaultHashBuilder, HashMap, HashMapBuilder, OccupiedError};
 pub use pinned::HashMapRef;
 pub use raw::Retired;
-#[cfg(not(loom))]
+#[cfg(all(feature = "crossbeam-epoch", not(loom)))]
 pub use reclaim::Crossbeam;
-pub use reclaim::{DefaultReclaimer, Dispose, Guard, LocalGuard, Reclaim, Reclaimer};
+#[cfg(not(loom))]
+pub use reclaim::Epoch;
+#[cfg(all(splitmap_leak, not(loom)))]
+#[doc(hidden)]
+pub use reclaim::Leak;
+#[cfg(all(feature = "seize", not(loom)))]
+pub use reclaim::Seize;
+pub use reclaim::{
+    DefaultReclaimer, Dispose, Guard, LocalGuard, OwnedGuard, Reclaim, ReclaimOwned, Reclaimer,
+};
+pub use stats::Stats;

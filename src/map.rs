@@ -11,7 +11,10 @@ use equivalent::Equivalent;
 
 use crate::iter::{Iter, Keys, Values};
 use crate::raw::{Inserted, Node, Retired, Table, Unused};
-use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, Pinned, Reclaim};
+use crate::reclaim::{
+    DefaultReclaimer, Guard, LocalGuard, OwnedGuard, Pinned, Protected, Reclaim, ReclaimOwned,
+};
+use crate::stats::Stats;
 
 /// A hash map that many threads share and mostly read.
 ///
@@ -25,9 +28,8 @@ use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, Pinned, Reclaim};
 /// The letters are those of `docs/GUARANTEES.md`.
 ///
 /// * **A** A read (`get`, `get_key_value`, `contains_key`) writes no memory that another thread
-///   reads, takes no lock, never waits, and runs no destructor. With the back end
-///   [`Crossbeam`](crate::Crossbeam), *pinning* does write, and may run destructors: pin once for
-///   a batch of reads.
+///   reads, takes no lock, never waits, and runs no destructor; nor does pinning, with the default
+///   back end. (With `Crossbeam` and `Seize` it may: pin once for a batch of reads.)
 /// * **B** Every write is lock-free: with any thread stopped anywhere inside an operation, all
 ///   others finish theirs, while the table grows too.
 /// * **C** Every operation on one key takes effect at one instant between its call and its return.
@@ -38,8 +40,9 @@ use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, Pinned, Reclaim};
 /// # Types
 ///
 /// `S` makes the hashers; every hash is mixed once more, so weak ones do no harm as long as they
-/// differ. `R` is the reclaimer, which frees what was removed. With the default one keys and values
-/// must be `Send + 'static`.
+/// differ. `R` is the reclaimer, which frees what was removed; `docs/RECLAMATION.md` says when to
+/// choose which. With the default one keys and values may borrow, and need not be `Send` as long as
+/// the map stays on its thread.
 ///
 /// ```
 /// use splitmap::HashMap;
@@ -196,16 +199,27 @@ impl<K, V, S> HashMap<K, V, S>
 where
     DefaultReclaimer: Reclaim<Retired<K, V>>,
 {
-    /// An empty map that hashes with `hash_builder`. Allocates nothing.
+    /// An empty map that hashes with `hash_builder`. Allocates nothing, and can be called in a
+    /// constant: a map may be a `static` without further ado.
     ///
     /// ```
-    /// use std::hash::RandomState;
+    /// use std::hash::BuildHasherDefault;
+    /// use std::collections::hash_map::DefaultHasher;
+    /// use splitmap::HashMap;
     ///
-    /// let map = splitmap::HashMap::with_hasher(RandomState::new());
-    /// map.pin().insert(1, 2);
+    /// static MAP: HashMap<u64, u64, BuildHasherDefault<DefaultHasher>> =
+    ///     HashMap::with_hasher(BuildHasherDefault::new());
+    ///
+    /// MAP.pin().insert(1, 2);
+    /// assert_eq!(MAP.pin().get(&1), Some(&2));
     /// ```
-    pub fn with_hasher(hash_builder: S) -> Self {
-        Self::with_capacity_and_hasher(0, hash_builder)
+    #[cfg(not(loom))]
+    pub const fn with_hasher(hash_builder: S) -> Self {
+        HashMap {
+            table: Table::empty(DefaultReclaimer::new_store()),
+            hash_builder,
+            _entries: PhantomData,
+        }
     }
 
     /// An empty map with room for `capacity` entries that hashes with `hash_builder`.
@@ -266,29 +280,118 @@ where
         guard.refresh(self.table.store());
     }
 
-    /// The section that a guard pins.
+    pub(crate) fn refresh_owned<'m>(&'m self, guard: &mut OwnedGuard<'m, R>)
+    where
+        R: ReclaimOwned,
+    {
+        guard.refresh(self.table.store());
+    }
+
+    /// A guard that belongs to no thread: it may be sent, shared, and held across an `.await`.
+    ///
+    /// Costs a few times what [`guard`](Self::guard) does; a write under it pins the thread that
+    /// it runs on besides.
+    ///
+    /// # Panics
+    ///
+    /// If 16 million of them are alive in the process.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([(1, "one")]);
+    /// let guard = map.owned_guard();
+    /// std::thread::scope(|scope| {
+    ///     let one = scope.spawn(|| map.get(&1, &guard));
+    ///     assert_eq!(one.join().unwrap(), Some(&"one"));
+    /// });
+    /// ```
+    pub fn owned_guard(&self) -> OwnedGuard<'_, R>
+    where
+        R: ReclaimOwned,
+    {
+        OwnedGuard::new(self.table.store())
+    }
+
+    /// What a guard protects.
     ///
     /// # Panics
     ///
     /// If the guard belongs to another map's collector.
     #[inline(always)]
-    fn pinned<'g>(&'g self, guard: &'g impl Guard<R>) -> Pinned<'g, R> {
-        Pinned::new(self.table.store(), guard.as_pin())
+    fn protected<'g>(&'g self, guard: &'g impl Guard<R>) -> Protected<'g, R> {
+        Protected::by(guard, self.table.store())
+    }
+
+    /// Runs a write of the table under a guard.
+    ///
+    /// # Safety
+    ///
+    /// `write` keeps no section: not in what it returns, nor anywhere else.
+    ///
+    /// # Panics
+    ///
+    /// As `protected`.
+    #[inline(always)]
+    unsafe fn write<'g, T>(
+        &'g self,
+        guard: &'g impl Guard<R>,
+        write: impl FnOnce(&'g Table<K, V, R>, Pinned<'g, R>) -> T,
+    ) -> T {
+        let store = self.table.store();
+        // SAFETY: the caller's promise.
+        unsafe { Pinned::during(guard, store, |pinned| write(&self.table, pinned)) }
     }
 
     /// The number of entries: exact when no write is under way, else a count of those that were
-    /// there around the call. Sums a few counters; lock-free. Pins.
+    /// there around the call. Sums a counter for each thread that has written, or for each few of
+    /// them; wait-free.
     ///
     /// ```
     /// let map = splitmap::HashMap::from([(1, "one"), (2, "two")]);
     /// assert_eq!(map.len(), 2);
     /// ```
     pub fn len(&self) -> usize {
-        self.len_pinned(&self.guard())
+        self.table.len()
     }
 
-    pub(crate) fn len_pinned(&self, guard: &impl Guard<R>) -> usize {
-        self.table.len(self.pinned(guard))
+    /// Frees everything that was removed or replaced and that no guard can still see, whichever
+    /// thread removed it; first carries on a growth of the table that was left half done.
+    ///
+    /// Call it without a guard in hand: one that was made shortly after a removal counts as one that
+    /// can see what was removed. What a thread that is pinned at this moment has removed may stay
+    /// with it, until it writes again or the next `flush`. Lock-free: makes a bounded number of
+    /// attempts, each of which looks at every thread that ever pinned, and runs the destructors of
+    /// what it frees.
+    ///
+    /// With the back ends `Crossbeam` and `Seize` it is an attempt: what other threads removed may
+    /// stay with them.
+    ///
+    /// # Panics
+    ///
+    /// If a destructor does. What is not freed yet stays for later.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([(1, "one")]);
+    /// map.pin().remove(&1);
+    /// map.flush();
+    /// assert_eq!(map.stats().pending, Some(0));
+    /// ```
+    pub fn flush(&self) {
+        self.table.flush();
+    }
+
+    /// What the map knows of its garbage, and of the guards that keep it.
+    ///
+    /// Looks at every thread that ever pinned; wait-free.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([(1, "one")]);
+    /// let guard = map.guard();
+    /// map.remove(&1, &guard);
+    /// assert_eq!(map.stats().pending, Some(1));
+    /// assert!(map.stats().pinned >= Some(1));
+    /// ```
+    pub fn stats(&self) -> Stats {
+        self.table.stats()
     }
 
     /// Whether [`len`](Self::len) is 0.
@@ -312,7 +415,7 @@ where
     /// assert_eq!(map.iter(&guard).map(|(key, _)| key).sum::<i32>(), 3);
     /// ```
     pub fn iter<'g>(&'g self, guard: &'g impl Guard<R>) -> Iter<'g, K, V> {
-        Iter::new(self.table.walk(self.pinned(guard)))
+        Iter::new(self.table.walk(self.protected(guard)))
     }
 
     /// The keys: as [`iter`](Self::iter).
@@ -365,7 +468,8 @@ where
     /// assert_eq!(map.len(), 5);
     /// ```
     pub fn retain(&self, keep: impl FnMut(&K, &V) -> bool, guard: &impl Guard<R>) {
-        self.table.retain(keep, self.pinned(guard));
+        // SAFETY: the section ends with the call.
+        unsafe { self.write(guard, |table, pinned| table.retain(keep, pinned)) };
     }
 }
 
@@ -385,9 +489,9 @@ where
     where
         Q: Equivalent<K> + Hash + ?Sized,
     {
-        let pinned = self.pinned(guard);
+        let protected = self.protected(guard);
         let matches = |k: &K| key.equivalent(k);
-        self.table.get(self.hash(key), matches, pinned)
+        self.table.get(self.hash(key), matches, protected)
     }
 
     /// The value of a key, if it is present.
@@ -456,9 +560,10 @@ where
     /// assert_eq!(map.insert("key", 2, &guard), Some(&1));
     /// ```
     pub fn insert<'g>(&'g self, key: K, value: V, guard: &'g impl Guard<R>) -> Option<&'g V> {
-        let pinned = self.pinned(guard);
         let node = Node::new(self.hash(&key), key, value);
-        self.table.insert(node, pinned).map(Node::value)
+        // SAFETY: an entry comes out, and no section.
+        let old = unsafe { self.write(guard, |table, pinned| table.insert(node, pinned)) };
+        old.map(Node::value)
     }
 
     /// Inserts an entry if the key is absent, and returns its value.
@@ -482,8 +587,11 @@ where
         value: V,
         guard: &'g impl Guard<R>,
     ) -> Result<&'g V, OccupiedError<'g, K, V>> {
-        let (pinned, hash) = (self.pinned(guard), self.hash(&key));
-        match self.table.get_or_insert(hash, key, || value, pinned) {
+        let hash = self.hash(&key);
+        let insert =
+            |table: &'g Table<K, V, R>, pinned| table.get_or_insert(hash, key, || value, pinned);
+        // SAFETY: an entry comes out, and no section.
+        match unsafe { self.write(guard, insert) } {
             Inserted::New(node) => Ok(node.value()),
             Inserted::Present { node, key, value } => Err(OccupiedError {
                 key,
@@ -532,8 +640,11 @@ where
         make: impl FnOnce() -> V,
         guard: &'g impl Guard<R>,
     ) -> &'g V {
-        let (pinned, hash) = (self.pinned(guard), self.hash(&key));
-        match self.table.get_or_insert(hash, key, make, pinned) {
+        let hash = self.hash(&key);
+        let insert =
+            |table: &'g Table<K, V, R>, pinned| table.get_or_insert(hash, key, make, pinned);
+        // SAFETY: an entry comes out, and no section.
+        match unsafe { self.write(guard, insert) } {
             Inserted::New(node) | Inserted::Present { node, .. } => node.value(),
         }
     }
@@ -571,8 +682,11 @@ where
     where
         Q: Equivalent<K> + Hash + ?Sized,
     {
-        let (pinned, hash) = (self.pinned(guard), self.hash(key));
-        let node = self.table.remove(hash, |k| key.equivalent(k), pinned)?;
+        let hash = self.hash(key);
+        let remove =
+            |table: &'g Table<K, V, R>, pinned| table.remove(hash, |k| key.equivalent(k), pinned);
+        // SAFETY: an entry comes out, and no section.
+        let node = unsafe { self.write(guard, remove) }?;
         Some((node.key(), node.value()))
     }
 }
@@ -612,7 +726,7 @@ where
         let guard = self.guard();
         let copy =
             |node: &Node<K, V>| Node::new(node.hash(), node.key().clone(), node.value().clone());
-        let nodes = self.table.walk(self.pinned(&guard)).map(copy).collect();
+        let nodes = self.table.walk(self.protected(&guard)).map(copy).collect();
         HashMap::of(Table::from_sorted(nodes), self.hash_builder.clone())
     }
 }
@@ -627,7 +741,7 @@ where
     /// Whether both have the same keys with equal values. Not one instant if others write.
     fn eq(&self, other: &Self) -> bool {
         let (ours, theirs) = (self.guard(), other.guard());
-        self.len_pinned(&ours) == other.len_pinned(&theirs)
+        self.len() == other.len()
             && self
                 .iter(&ours)
                 .all(|(key, value)| other.get(key, &theirs) == Some(value))

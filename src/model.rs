@@ -2,11 +2,14 @@
 //!
 //! No hasher, no default guard, no growth that happens by itself: a model says which hash a key
 //! has, when each thread is pinned, and when the table grows. The code below is the real one.
+//!
+//! [`epoch`] is the same for the reclaimer alone, which the map's own models do not run.
 
 #![forbid(unsafe_code)]
 
 pub use crate::raw::Claim;
 use crate::raw::{Inserted, Node, Retired, Table};
+pub use crate::reclaim::epoch::handles as epoch;
 use crate::reclaim::{Model, Pinned, Reclaimer};
 
 /// A guard that may be moved to the thread that uses it.
@@ -72,7 +75,7 @@ impl Map {
         let key = key.into();
         let node = self
             .table
-            .get(key.hash(), |k| *k == key, self.pinned(pin))?;
+            .get(key.hash(), |k| *k == key, self.pinned(pin).protected())?;
         Some(*node.value())
     }
 
@@ -127,7 +130,7 @@ impl Map {
     pub fn entries_from(&self, at: u8, pin: &Pin) -> Vec<(Key, u64)> {
         let hash = Key::from(at).hash() & !3;
         self.table
-            .walk_from(hash, self.pinned(pin))
+            .walk_from(hash, self.pinned(pin).protected())
             .map(|node| (*node.key(), *node.value()))
             .collect()
     }
@@ -136,15 +139,15 @@ impl Map {
     pub fn entries_between(&self, at: u8, end: u8, pin: &Pin) -> Vec<(Key, u64)> {
         let hash = Key::from(at).hash() & !3;
         self.table
-            .walk_from(hash, self.pinned(pin))
+            .walk_from(hash, self.pinned(pin).protected())
             .map(|node| (*node.key(), *node.value()))
             .take_while(|(key, _)| key.at < end)
             .collect()
     }
 
     /// `len`.
-    pub fn len(&self, pin: &Pin) -> usize {
-        self.table.len(self.pinned(pin))
+    pub fn len(&self, _: &Pin) -> usize {
+        self.table.len()
     }
 
     /// Publishes one growth, if none is waiting for its first stride.

@@ -10,9 +10,10 @@ use equivalent::Equivalent;
 use crate::iter::{Iter, Keys, Values};
 use crate::map::{DefaultHashBuilder, HashMap, OccupiedError};
 use crate::raw::Retired;
-use crate::reclaim::{DefaultReclaimer, LocalGuard, Reclaim};
+use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, OwnedGuard, Reclaim, ReclaimOwned};
 
-/// A [`HashMap`] with a guard for this thread: [`HashMap::pin`].
+/// A [`HashMap`] with a guard: for this thread by [`HashMap::pin`], for any by
+/// [`HashMap::pin_owned`], or one that exists by [`HashMap::with_guard`].
 ///
 /// Every method is the map's method of the same name, which documents it, with this view's guard.
 /// References live as long as the view is borrowed. What is said of a guard holds for the view:
@@ -24,12 +25,13 @@ use crate::reclaim::{DefaultReclaimer, LocalGuard, Reclaim};
 /// map.insert("key", 1);
 /// assert_eq!(map.get("key"), Some(&1));
 /// ```
-pub struct HashMapRef<'m, K, V, S = DefaultHashBuilder, R = DefaultReclaimer>
+pub struct HashMapRef<'m, K, V, S = DefaultHashBuilder, R = DefaultReclaimer, G = LocalGuard<'m, R>>
 where
     R: Reclaim<Retired<K, V>>,
+    G: Guard<R>,
 {
     map: &'m HashMap<K, V, S, R>,
-    guard: LocalGuard<'m, R>,
+    guard: G,
 }
 
 impl<K, V, S, R> HashMap<K, V, S, R>
@@ -51,26 +53,77 @@ where
             guard: self.guard(),
         }
     }
+
+    /// As [`pin`](Self::pin), with a guard that belongs to no thread: the view may be sent, and
+    /// held across an `.await`.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([(1, "one")]);
+    /// let view = map.pin_owned();
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(move || assert_eq!(view.get(&1), Some(&"one")));
+    /// });
+    /// ```
+    pub fn pin_owned(&self) -> HashMapRef<'_, K, V, S, R, OwnedGuard<'_, R>>
+    where
+        R: ReclaimOwned,
+    {
+        HashMapRef {
+            map: self,
+            guard: self.owned_guard(),
+        }
+    }
+
+    /// The map with a guard that exists already.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([(1, "one")]);
+    /// let guard = map.guard();
+    /// assert_eq!(map.with_guard(&guard).get(&1), Some(&"one"));
+    /// ```
+    pub fn with_guard<'m, G: Guard<R>>(
+        &'m self,
+        guard: &'m G,
+    ) -> HashMapRef<'m, K, V, S, R, &'m G> {
+        HashMapRef { map: self, guard }
+    }
 }
 
 impl<'m, K, V, S, R> HashMapRef<'m, K, V, S, R>
 where
     R: Reclaim<Retired<K, V>>,
 {
+    /// Lets go of what the guard has kept alive so far, and pins again: for long loops. It is not
+    /// freed at once, as the new guard is there; it is when this has been called a few times more.
+    /// While this thread holds another guard, of any map, nothing is let go of.
+    pub fn refresh(&mut self) {
+        self.map.refresh(&mut self.guard);
+    }
+}
+
+impl<'m, K, V, S, R> HashMapRef<'m, K, V, S, R, OwnedGuard<'m, R>>
+where
+    R: Reclaim<Retired<K, V>> + ReclaimOwned,
+{
+    /// Lets go of what the guard has kept alive so far, and pins again: for long loops.
+    pub fn refresh(&mut self) {
+        self.map.refresh_owned(&mut self.guard);
+    }
+}
+
+impl<'m, K, V, S, R, G> HashMapRef<'m, K, V, S, R, G>
+where
+    R: Reclaim<Retired<K, V>>,
+    G: Guard<R>,
+{
     /// The map behind the view.
     pub fn map(&self) -> &'m HashMap<K, V, S, R> {
         self.map
     }
 
-    /// Lets go of what the guard has kept alive so far, and pins again: for long loops. While this
-    /// thread holds another guard, of any map, nothing is let go of.
-    pub fn refresh(&mut self) {
-        self.map.refresh(&mut self.guard);
-    }
-
     /// See [`HashMap::len`].
     pub fn len(&self) -> usize {
-        self.map.len_pinned(&self.guard)
+        self.map.len()
     }
 
     /// See [`HashMap::is_empty`].
@@ -104,11 +157,12 @@ where
     }
 }
 
-impl<K, V, S, R> HashMapRef<'_, K, V, S, R>
+impl<K, V, S, R, G> HashMapRef<'_, K, V, S, R, G>
 where
     K: Hash + Eq,
     S: BuildHasher,
     R: Reclaim<Retired<K, V>>,
+    G: Guard<R>,
 {
     /// See [`HashMap::get`].
     #[inline]
@@ -159,20 +213,22 @@ where
     }
 }
 
-impl<K, V, S, R> fmt::Debug for HashMapRef<'_, K, V, S, R>
+impl<K, V, S, R, G> fmt::Debug for HashMapRef<'_, K, V, S, R, G>
 where
     K: fmt::Debug,
     V: fmt::Debug,
     R: Reclaim<Retired<K, V>>,
+    G: Guard<R>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self).finish()
     }
 }
 
-impl<'a, K, V, S, R> IntoIterator for &'a HashMapRef<'_, K, V, S, R>
+impl<'a, K, V, S, R, G> IntoIterator for &'a HashMapRef<'_, K, V, S, R, G>
 where
     R: Reclaim<Retired<K, V>>,
+    G: Guard<R>,
 {
     type Item = (&'a K, &'a V);
     type IntoIter = Iter<'a, K, V>;

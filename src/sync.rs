@@ -1,25 +1,147 @@
-//! The one door to atomics: `std` in production, `loom` under `cfg(loom)`.
+//! The one door to atomics: `std` in production, `loom` under `cfg(loom)`, `shuttle` under
+//! `cfg(shuttle)`.
 //!
-//! No other file names an atomic type of `std` or `loom`. Three things come through the door:
+//! No other file names an atomic type of theirs. Four things come through the door:
 //!
-//! * the atomics of the protocol, which a model explores;
+//! * the atomics and fences of the protocol, which a model explores;
+//! * [`Exclusive`]: a cell whose access the protocol hands from thread to thread; loom checks
+//!   that it does;
 //! * [`tally`]: counters that no operation's answer depends on. Models do not explore them, so
 //!   they are `std`'s in every build;
 //! * [`Witness`]: stands in an object for the plain fields that an atomic publishes. It is nothing
 //!   in production; under loom it turns a missing ordering into a reported race, and a touch
 //!   after the free into a panic.
 
-#[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) use std::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering, compiler_fence, fence,
+};
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) use std::thread::yield_now;
+
+#[cfg(shuttle)]
+pub(crate) use self::scheduled::AtomicPtr;
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, compiler_fence, fence,
+};
+#[cfg(shuttle)]
+pub(crate) use shuttle::thread::yield_now;
 
 #[cfg(loom)]
 pub(crate) use self::modelled::AtomicPtr;
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+pub(crate) use loom::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence,
+};
 
 /// Counters that are statistics: never explored by a model.
 pub(crate) mod tally {
-    pub(crate) use std::sync::atomic::{AtomicU64, AtomicUsize};
+    pub(crate) use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize};
+}
+
+/// A cell that one thread at a time may use, by the protocol of whoever owns it.
+#[derive(Debug, Default)]
+pub(crate) struct Exclusive<T> {
+    #[cfg(not(loom))]
+    value: std::cell::UnsafeCell<T>,
+    #[cfg(loom)]
+    value: loom::cell::UnsafeCell<T>,
+    /// Somebody has access.
+    #[cfg(shuttle)]
+    in_use: std::sync::atomic::AtomicBool,
+}
+
+// SAFETY: `with` asks its caller for exclusive access, as a lock would give it.
+unsafe impl<T: Send> Sync for Exclusive<T> {}
+
+impl<T> Exclusive<T> {
+    /// Gives access for the call.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else has access before the call is over: no other thread, and not `access` itself.
+    #[cfg(not(loom))]
+    #[inline(always)]
+    pub(crate) unsafe fn with<A>(&self, access: impl FnOnce(&mut T) -> A) -> A {
+        #[cfg(shuttle)]
+        let _in_use = scheduled::InUse::new(&self.in_use);
+        let value = self.value.get();
+        // SAFETY: the caller's promise.
+        access(unsafe { &mut *value })
+    }
+
+    /// See above.
+    #[cfg(loom)]
+    pub(crate) unsafe fn with<A>(&self, access: impl FnOnce(&mut T) -> A) -> A {
+        self.value.with_mut(|value| {
+            // SAFETY: the caller's promise, which loom checks.
+            access(unsafe { &mut *value })
+        })
+    }
+}
+
+#[cfg(shuttle)]
+mod scheduled {
+    use std::sync::atomic::AtomicBool;
+
+    use super::Ordering;
+
+    /// An `AtomicPtr` with `fetch_or`, which shuttle's own lacks.
+    #[derive(Debug)]
+    pub(crate) struct AtomicPtr<T>(shuttle::sync::atomic::AtomicPtr<T>);
+
+    impl<T> AtomicPtr<T> {
+        pub(crate) const fn new(target: *mut T) -> Self {
+            AtomicPtr(shuttle::sync::atomic::AtomicPtr::new(target))
+        }
+
+        pub(crate) fn load(&self, order: Ordering) -> *mut T {
+            self.0.load(order)
+        }
+
+        pub(crate) fn store(&self, target: *mut T, order: Ordering) {
+            self.0.store(target, order);
+        }
+
+        pub(crate) fn swap(&self, target: *mut T, order: Ordering) -> *mut T {
+            self.0.swap(target, order)
+        }
+
+        pub(crate) fn compare_exchange(
+            &self,
+            from: *mut T,
+            to: *mut T,
+            success: Ordering,
+            failure: Ordering,
+        ) -> Result<*mut T, *mut T> {
+            self.0.compare_exchange(from, to, success, failure)
+        }
+
+        pub(crate) fn fetch_or(&self, bits: usize, order: Ordering) -> *mut T {
+            self.0.update(order, Ordering::Relaxed, |target| {
+                target.map_addr(|address| address | bits)
+            })
+        }
+    }
+
+    /// Whoever has access to an [`Exclusive`](super::Exclusive) lets others run meanwhile: they
+    /// must not come in.
+    pub(crate) struct InUse<'c>(&'c AtomicBool);
+
+    impl<'c> InUse<'c> {
+        pub(crate) fn new(in_use: &'c AtomicBool) -> Self {
+            assert!(!in_use.swap(true, Ordering::SeqCst), "two have access");
+            shuttle::thread::yield_now();
+            InUse(in_use)
+        }
+    }
+
+    impl Drop for InUse<'_> {
+        fn drop(&mut self) {
+            self.0.store(false, Ordering::SeqCst);
+        }
+    }
 }
 
 /// A stand-in for the plain fields of a published object; zero-sized outside of models.
@@ -80,6 +202,12 @@ mod modelled {
         pub fn store(&self, target: *mut T, order: Ordering) {
             self.word.store(target.expose_provenance(), order);
             self.newest.set(target.expose_provenance());
+        }
+
+        pub fn swap(&self, target: *mut T, order: Ordering) -> *mut T {
+            let seen = self.word.swap(target.expose_provenance(), order);
+            self.newest.set(target.expose_provenance());
+            std::ptr::with_exposed_provenance_mut(seen)
         }
 
         pub fn compare_exchange(

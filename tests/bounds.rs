@@ -1,15 +1,18 @@
 //! Guarantees E and H, as the compiler keeps them: what must not compile does not.
 //!
-//! A guard cannot outlive its map, nor a reference its guard; a guard stays on its thread; entries
-//! are shared between threads only if their types allow it; with the back end `Crossbeam` nothing
-//! borrowed goes in; and a map is invariant in its keys and values.
+//! A guard cannot outlive its map, nor a reference its guard or its map; a guard of a thread stays
+//! there, and an owned one goes where it likes; entries are shared between threads only if their
+//! types allow it, and what they borrow outlives the map; a map is invariant in its keys and values;
+//! and with the back end `Crossbeam` nothing goes in that is borrowed, or bound to a thread.
 //!
 //! Each case in `bounds/fail` has a twin of the same name in `bounds/pass` that differs in the
-//! point at issue alone, and compiles and runs: the case fails for the reason that it names.
+//! point at issue alone, and compiles and runs: the case fails for the reason that it names. The
+//! cases in `bounds/crossbeam` want all features, as a message may name every back end that there
+//! is.
 //!
 //! What the compiler says is compared word for word, so that a message that stops being readable is
 //! noticed. It was recorded with [`RECORDED_WITH`]; other toolchains skip those cases and say so.
-//! To record anew: `TRYBUILD=overwrite cargo test --test bounds`.
+//! To record anew: `TRYBUILD=overwrite cargo test --all-features --test bounds`.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -17,11 +20,16 @@ use std::ffi::OsString;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::path::Path;
 use std::process::Command;
+use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 
+#[cfg(feature = "crossbeam-epoch")]
+use splitmap::Crossbeam;
+#[cfg(feature = "seize")]
+use splitmap::Seize;
 use splitmap::{
-    Crossbeam, DefaultHashBuilder, HashMap, HashMapBuilder, HashMapRef, Iter, Keys, LocalGuard,
-    OccupiedError, Values,
+    DefaultHashBuilder, Epoch, HashMap, HashMapBuilder, HashMapRef, Iter, Keys, LocalGuard,
+    OccupiedError, OwnedGuard, Values,
 };
 
 /// The beginning of what `rustc --version` says.
@@ -36,9 +44,7 @@ fn toolchain() -> String {
 
 /// The names of all cases in a folder.
 fn cases(folder: &str) -> BTreeSet<OsString> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/bounds")
-        .join(folder);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let files = path.read_dir().expect("the cases are beside this file");
     files
         .map(|file| file.expect("a folder can be read to its end").path())
@@ -49,20 +55,32 @@ fn cases(folder: &str) -> BTreeSet<OsString> {
 
 #[test]
 fn what_must_not_compile_does_not() {
-    let fail = cases("fail");
-    assert!(!fail.is_empty());
-    assert_eq!(fail, cases("pass"), "each case has a twin");
-
-    let cases = trybuild::TestCases::new();
-    cases.pass("tests/bounds/pass/*.rs");
-    let toolchain = toolchain();
-    if toolchain.starts_with(RECORDED_WITH) {
-        cases.compile_fail("tests/bounds/fail/*.rs");
+    let mut folders = vec!["tests/bounds"];
+    if cfg!(all(feature = "crossbeam-epoch", feature = "seize")) {
+        folders.push("tests/bounds/crossbeam");
     } else {
-        eprintln!(
-            "SKIPPED: {} compile-fail cases, recorded with {RECORDED_WITH}x; this is {toolchain}",
-            fail.len()
+        eprintln!("SKIPPED: the cases on `Crossbeam`; they want all features");
+    }
+    let toolchain = toolchain();
+    let trial = trybuild::TestCases::new();
+    for folder in folders {
+        let fail = cases(&format!("{folder}/fail"));
+        assert!(!fail.is_empty());
+        assert_eq!(
+            fail,
+            cases(&format!("{folder}/pass")),
+            "each case has a twin"
         );
+
+        trial.pass(format!("{folder}/pass/*.rs"));
+        if toolchain.starts_with(RECORDED_WITH) {
+            trial.compile_fail(format!("{folder}/fail/*.rs"));
+        } else {
+            eprintln!(
+                "SKIPPED: {} compile-fail cases, recorded with {RECORDED_WITH}x; this is {toolchain}",
+                fail.len()
+            );
+        }
     }
 }
 
@@ -98,13 +116,28 @@ fn the_question_is_answered_both_ways() {
 fn maps_are_as_free_as_their_entries() {
     assert!(implements!(HashMap<u64, String>: Send));
     assert!(implements!(HashMap<u64, String>: Sync));
+    assert!(implements!(HashMap<String, AtomicU64>: Sync));
+    #[cfg(feature = "crossbeam-epoch")]
     assert!(implements!(HashMap<String, AtomicU64, DefaultHashBuilder, Crossbeam>: Sync));
+    #[cfg(feature = "seize")]
+    assert!(implements!(HashMap<String, AtomicU64, DefaultHashBuilder, Seize>: Sync));
     assert!(implements!(HashMapBuilder<u64, String>: Send));
     assert!(implements!(HashMapBuilder<u64, String>: Sync));
 
     // A map of cells may move to another thread, but not be in two.
     assert!(implements!(HashMap<u64, Cell<u8>>: Send));
     assert!(!implements!(HashMap<u64, Cell<u8>>: Sync));
+
+    // One of entries that are bound to a thread is bound to it too.
+    assert!(!implements!(HashMap<u64, Rc<u8>>: Send));
+    assert!(!implements!(HashMap<u64, Rc<u8>>: Sync));
+    assert!(!implements!(HashMap<Rc<u8>, u64>: Send));
+    assert!(!implements!(HashMap<Rc<u8>, u64>: Sync));
+    #[cfg(feature = "seize")]
+    {
+        assert!(!implements!(HashMap<u64, Rc<u8>, DefaultHashBuilder, Seize>: Send));
+        assert!(!implements!(HashMap<Rc<u8>, u64, DefaultHashBuilder, Seize>: Sync));
+    }
 
     // A hasher of one thread keeps its map there.
     struct Local(*const u8);
@@ -117,8 +150,43 @@ fn maps_are_as_free_as_their_entries() {
 fn guards_and_views_stay_on_their_thread() {
     assert!(!implements!(LocalGuard<'static>: Send));
     assert!(!implements!(LocalGuard<'static>: Sync));
+    #[cfg(feature = "crossbeam-epoch")]
+    {
+        assert!(!implements!(LocalGuard<'static, Crossbeam>: Send));
+        assert!(!implements!(LocalGuard<'static, Crossbeam>: Sync));
+    }
+    #[cfg(feature = "seize")]
+    {
+        assert!(!implements!(LocalGuard<'static, Seize>: Send));
+        assert!(!implements!(LocalGuard<'static, Seize>: Sync));
+    }
     assert!(!implements!(HashMapRef<'static, u64, u64>: Send));
     assert!(!implements!(HashMapRef<'static, u64, u64>: Sync));
+    assert!(!implements!(View<u64, u64, &'static LocalGuard<'static>>: Send));
+}
+
+/// A view with a guard of this type.
+type View<K, V, G> = HashMapRef<'static, K, V, DefaultHashBuilder, Epoch, G>;
+
+#[test]
+fn owned_guards_go_anywhere_and_their_views_where_the_map_may_be_shared() {
+    type Owned = OwnedGuard<'static>;
+    assert!(implements!(Owned: Send));
+    assert!(implements!(Owned: Sync));
+    assert!(implements!(View<u64, String, Owned>: Send));
+    assert!(implements!(View<u64, String, Owned>: Sync));
+    assert!(implements!(View<u64, String, &'static Owned>: Send));
+
+    assert!(!implements!(View<u64, Cell<u8>, Owned>: Send));
+    assert!(!implements!(View<u64, Cell<u8>, Owned>: Sync));
+    assert!(!implements!(View<Rc<u8>, u64, Owned>: Send));
+    assert!(!implements!(View<Rc<u8>, u64, Owned>: Sync));
+
+    #[cfg(feature = "seize")]
+    {
+        assert!(implements!(OwnedGuard<'static, Seize>: Send));
+        assert!(implements!(OwnedGuard<'static, Seize>: Sync));
+    }
 }
 
 #[test]
@@ -133,6 +201,7 @@ fn an_error_may_go_where_its_parts_may() {
 #[test]
 fn iterators_are_never_freer_than_references() {
     assert!(!implements!(Iter<'static, u64, Cell<u8>>: Send));
+    assert!(!implements!(Iter<'static, Rc<u8>, u64>: Send));
     assert!(!implements!(Keys<'static, Cell<u8>, u8>: Send));
     assert!(!implements!(Values<'static, u64, Cell<u8>>: Send));
 }
@@ -142,4 +211,16 @@ fn iterators_are_never_freer_than_references() {
 fn maps_may_be_used_after_a_panic() {
     assert!(implements!(HashMap<u64, String>: UnwindSafe));
     assert!(implements!(HashMap<u64, String>: RefUnwindSafe));
+    #[cfg(feature = "crossbeam-epoch")]
+    {
+        type OnCrossbeam = HashMap<u64, String, DefaultHashBuilder, Crossbeam>;
+        assert!(implements!(OnCrossbeam: UnwindSafe));
+        assert!(implements!(OnCrossbeam: RefUnwindSafe));
+    }
+    #[cfg(feature = "seize")]
+    {
+        type OnSeize = HashMap<u64, String, DefaultHashBuilder, Seize>;
+        assert!(implements!(OnSeize: UnwindSafe));
+        assert!(implements!(OnSeize: RefUnwindSafe));
+    }
 }

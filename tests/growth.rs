@@ -4,110 +4,27 @@
 //! The work of reads is counted in comparisons of keys: keys this small are compared with every
 //! node of the bucket that a read passes.
 
-use std::cell::Cell;
-use std::hash::{Hash, Hasher};
+#![allow(clippy::duplicate_mod, reason = "a suite runs on each back end")]
 
-use splitmap::HashMap;
-
-thread_local! {
-    static COMPARISONS: Cell<usize> = const { Cell::new(0) };
+#[path = "suites"]
+mod epoch {
+    type R = splitmap::Epoch;
+    mod growth;
+    mod maps;
 }
 
-#[derive(Clone, Copy, Eq)]
-struct Counted(u32);
-
-impl PartialEq for Counted {
-    fn eq(&self, other: &Self) -> bool {
-        COMPARISONS.set(COMPARISONS.get() + 1);
-        self.0 == other.0
-    }
+#[cfg(feature = "crossbeam-epoch")]
+#[path = "suites"]
+mod crossbeam {
+    type R = splitmap::Crossbeam;
+    mod growth;
+    mod maps;
 }
 
-impl Hash for Counted {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
-    }
-}
-
-const KEYS: u32 = 5_000;
-
-/// Comparisons a read of each of the keys, which are all there.
-fn comparisons_per_read(map: &HashMap<Counted, u32>) -> f64 {
-    let map = map.pin();
-    COMPARISONS.set(0);
-    for key in 0..KEYS {
-        assert_eq!(map.get(&Counted(key)), Some(&key));
-    }
-    COMPARISONS.get() as f64 / f64::from(KEYS)
-}
-
-/// Inserts all keys, with `other` writes after each of them.
-fn filled(other: impl Fn(&HashMap<Counted, u32>, u32)) -> HashMap<Counted, u32> {
-    let map = HashMap::new();
-    for key in 0..KEYS {
-        map.pin().insert(Counted(key), key);
-        other(&map, key);
-    }
-    map
-}
-
-fn assert_grown(map: &HashMap<Counted, u32>) {
-    let comparisons = comparisons_per_read(map);
-    // A table that is full has one entry a bucket; the node that is found is compared twice.
-    assert!(comparisons < 4.0, "{comparisons} comparisons a read");
-}
-
-#[test]
-fn by_insertions_alone() {
-    assert_grown(&filled(|_, _| {}));
-}
-
-/// The length is looked at every n-th write, which here is always a replacement.
-#[test]
-fn between_replacements() {
-    assert_grown(&filled(|map, _| {
-        map.pin().insert(Counted(0), 0);
-    }));
-}
-
-#[test]
-fn between_removals() {
-    for removals in 1..4 {
-        assert_grown(&filled(|map, key| {
-            for n in 0..removals {
-                let passing = Counted(1_000_000 + 4 * key + n);
-                map.pin().insert(passing, 0);
-                map.pin().remove(&passing);
-            }
-        }));
-    }
-}
-
-#[test]
-fn by_many_threads() {
-    let map = HashMap::new();
-    std::thread::scope(|scope| {
-        let writers = (0..4).map(|thread| {
-            let map = &map;
-            scope.spawn(move || {
-                for key in (thread..KEYS).step_by(4) {
-                    map.pin().insert(Counted(key), key);
-                }
-            })
-        });
-        for writer in writers.collect::<Vec<_>>() {
-            writer.join().unwrap();
-        }
-    });
-    assert_grown(&map);
-}
-
-#[test]
-fn when_collected_or_presized() {
-    assert_grown(&(0..KEYS).map(|key| (Counted(key), key)).collect());
-    let map = HashMap::with_capacity(KEYS as usize);
-    for key in 0..KEYS {
-        map.pin().insert(Counted(key), key);
-    }
-    assert_grown(&map);
+#[cfg(feature = "seize")]
+#[path = "suites"]
+mod seize {
+    type R = splitmap::Seize;
+    mod growth;
+    mod maps;
 }

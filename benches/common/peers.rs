@@ -4,12 +4,31 @@ use std::collections::HashMap as StdHashMap;
 use std::sync::{RwLock, RwLockReadGuard};
 
 use scc::hash_index::Entry;
-use splitmap::DefaultHashBuilder;
+use splitmap::{DefaultHashBuilder, Epoch, Reclaim, Retired};
 
 use super::Map;
 
-/// This crate.
-pub type Splitmap = splitmap::HashMap<u64, u64, DefaultHashBuilder>;
+/// This crate, on one of its back ends.
+pub type Splitmap<R = Epoch> = splitmap::HashMap<u64, u64, DefaultHashBuilder, R>;
+
+/// A back end of this crate, under a name for its maps.
+pub trait BackEnd: Reclaim<Retired<u64, u64>> {
+    const NAME: &'static str;
+}
+
+impl BackEnd for Epoch {
+    const NAME: &'static str = "splitmap";
+}
+
+#[cfg(feature = "crossbeam-epoch")]
+impl BackEnd for splitmap::Crossbeam {
+    const NAME: &'static str = "splitmap crossbeam";
+}
+
+#[cfg(feature = "seize")]
+impl BackEnd for splitmap::Seize {
+    const NAME: &'static str = "splitmap seize";
+}
 
 /// Sharded locks.
 pub type Dashmap = dashmap::DashMap<u64, u64, DefaultHashBuilder>;
@@ -23,13 +42,17 @@ pub type HashIndex = scc::HashIndex<u64, u64, DefaultHashBuilder>;
 /// One lock around the standard map.
 pub type RwLocked = RwLock<StdHashMap<u64, u64, DefaultHashBuilder>>;
 
-impl Map for Splitmap {
-    const NAME: &'static str = "splitmap";
+impl<R: BackEnd> Map for Splitmap<R> {
+    const NAME: &'static str = R::NAME;
 
-    type Session<'a> = splitmap::HashMapRef<'a, u64, u64, DefaultHashBuilder>;
+    type Session<'a> = splitmap::HashMapRef<'a, u64, u64, DefaultHashBuilder, R>;
 
     fn with_capacity(capacity: usize, hasher: DefaultHashBuilder) -> Self {
-        Self::with_capacity_and_hasher(capacity, hasher)
+        splitmap::HashMap::builder()
+            .capacity(capacity)
+            .hasher(hasher)
+            .reclaimer()
+            .build()
     }
 
     #[inline]

@@ -44,7 +44,6 @@ pub(crate) fn state<K, V, M>(capacity: usize, mut nodes: Nodes<K, V, M>) -> Stat
     if capacity == 0 {
         return State::new();
     }
-    let count = nodes.len();
     let order = Order::at_least(capacity).unwrap_or_else(|| {
         panic!("splitmap: a capacity of {capacity} entries cannot be addressed")
     });
@@ -68,8 +67,5 @@ pub(crate) fn state<K, V, M>(capacity: usize, mut nodes: Nodes<K, V, M>) -> Stat
         )
     });
     debug_assert!(nodes.is_empty(), "every node has a bucket");
-    if let Some(base) = directory.base() {
-        base.counter.count(count as i64);
-    }
     State::holding(directory)
 }

@@ -26,7 +26,6 @@ use std::ptr::{self, NonNull};
 
 use crossbeam_utils::CachePadded;
 
-use crate::raw::counter::Counter;
 use crate::raw::link::{Drain, Link, Linked, Word, check_address, fits};
 use crate::raw::order::{Bucket, Order, Place};
 use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, Ordering, Witness};
@@ -43,18 +42,16 @@ const SLOW: usize = 0x80;
 
 const BASE_HEADS: usize = Order::BASE.buckets();
 
-/// The heads that a map starts with, and what else it has one of once it is no longer empty.
+/// The heads that a map starts with.
 pub(crate) struct Base<N> {
     /// By birth, then by key: the group of birth `k` follows all earlier ones.
     heads: [Link<N>; BASE_HEADS],
-    pub(crate) counter: Counter,
 }
 
 impl<N> Base<N> {
     fn new() -> Box<Self> {
         Box::new(Base {
             heads: std::array::from_fn(|_| Link::new(Word::END)),
-            counter: Counter::new(),
         })
     }
 

@@ -35,7 +35,7 @@ use crate::raw::directory::{Start, State, View};
 use crate::raw::link::{Link, Linked, Presence, Target, Unlinked, Word};
 use crate::raw::node::Node;
 use crate::raw::retired::{self, Retired};
-use crate::reclaim::{Pinned, Reclaim, Reclaimer};
+use crate::reclaim::{Pinned, Protected, Reclaim, Reclaimer};
 
 /// The list as one pinned section sees it.
 pub(crate) struct List<'g, K, V, M, R: Reclaimer> {
@@ -183,66 +183,67 @@ pub(crate) fn walk<'g, K, V, M>(
     }
 }
 
+/// A reader's search that takes any state of the list: marked nodes, heads that are not ready,
+/// a resize under way. Never starts again.
+///
+/// A key that writers replace again and again is returned after `T + 1` marked nodes, where `T`
+/// is the number of participants: each of those nodes was marked before this search began only
+/// if the operation that marked it has not returned, and a participant has one such operation.
+/// So one of `T + 1` was marked later, and had been live before that, within this search. (The
+/// nodes of one key stand in the order in which they were marked.)
+pub(crate) fn lookup<'g, K, V, M, R: Reclaimer>(
+    state: &'g State<Node<K, V, M>>,
+    protected: Protected<'g, R>,
+    hash: u64,
+    mut matches: impl FnMut(&K) -> bool,
+) -> Option<&'g Node<K, V, M>> {
+    let view = state.view();
+    let start = view.start(hash);
+    let mut newest = view;
+    let mut word = start.head.load();
+    let mut marked = 0;
+    loop {
+        match word.target() {
+            Target::End => return None,
+            Target::Head(head) => {
+                if start.own && view.is_current() {
+                    return None;
+                }
+                let key = newest.key_of(head).or_else(|| {
+                    newest = state.view();
+                    newest.key_of(head)
+                });
+                // A head that even a fresh directory does not know is stepped over: a reader
+                // that goes too far stops at the first greater hash.
+                if key.is_some_and(|key| key > hash) {
+                    return None;
+                }
+                word = head.load();
+            }
+            Target::Node(node) => {
+                let next = node.next().load();
+                if node.hash() > hash {
+                    return None;
+                }
+                if node.hash() == hash && matches(node.key()) {
+                    if !next.is_marked() {
+                        return Some(node);
+                    }
+                    marked += 1;
+                    if protected.participants().is_some_and(|t| marked > t) {
+                        return Some(node);
+                    }
+                }
+                word = next;
+            }
+        }
+    }
+}
+
 impl<'g, K, V, M, R> List<'g, K, V, M, R>
 where
     R: Reclaim<Retired<K, V, M>>,
 {
-    /// A reader's search that takes any state of the list: marked nodes, heads that are not ready,
-    /// a resize under way. Never starts again.
-    ///
-    /// A key that writers replace again and again is returned after `T + 1` marked nodes, where `T`
-    /// is the number of participants: each of those nodes was marked before this search began only
-    /// if the operation that marked it has not returned, and a participant has one such operation.
-    /// So one of `T + 1` was marked later, and had been live before that, within this search. (The
-    /// nodes of one key stand in the order in which they were marked.)
-    pub(crate) fn lookup(
-        self,
-        hash: u64,
-        mut matches: impl FnMut(&K) -> bool,
-    ) -> Option<&'g Node<K, V, M>> {
-        let view = self.state.view();
-        let start = view.start(hash);
-        let mut newest = view;
-        let mut word = start.head.load();
-        let mut marked = 0;
-        loop {
-            match word.target() {
-                Target::End => return None,
-                Target::Head(head) => {
-                    if start.own && view.is_current() {
-                        return None;
-                    }
-                    let key = newest.key_of(head).or_else(|| {
-                        newest = self.state.view();
-                        newest.key_of(head)
-                    });
-                    // A head that even a fresh directory does not know is stepped over: a reader
-                    // that goes too far stops at the first greater hash.
-                    if key.is_some_and(|key| key > hash) {
-                        return None;
-                    }
-                    word = head.load();
-                }
-                Target::Node(node) => {
-                    let next = node.next().load();
-                    if node.hash() > hash {
-                        return None;
-                    }
-                    if node.hash() == hash && matches(node.key()) {
-                        if !next.is_marked() {
-                            return Some(node);
-                        }
-                        marked += 1;
-                        if self.pinned.participants().is_some_and(|t| marked > t) {
-                            return Some(node);
-                        }
-                    }
-                    word = next;
-                }
-            }
-        }
-    }
-
     /// A writer's search for a key, by the directory of `view` as long as nothing changes; unlinks
     /// the marked nodes that it passes.
     pub(crate) fn find(

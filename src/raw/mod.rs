@@ -19,11 +19,10 @@
 //! directory   bucket -> head; the state word
 //! node        an entry in its place
 //! link        a pointer and its bits
-//! counter     the length                       order   arithmetic of buckets
+//! order       arithmetic of buckets
 //! ```
 
 mod build;
-mod counter;
 mod directory;
 mod link;
 mod list;

@@ -81,8 +81,9 @@ where
     }
 
     /// Makes the heads of one stride, if one is left to claim, and completes groups whose strides
-    /// are all finished.
-    pub(crate) fn help(self) {
+    /// are all finished. False if there was nothing to do.
+    pub(crate) fn help(self) -> bool {
+        let mut helped = false;
         let view = self.state.view();
         let directory = view.directory();
         for group in directory.partial_groups() {
@@ -94,13 +95,15 @@ where
                 if group.finish(stride) {
                     self.complete(group);
                 }
-                return;
+                return true;
             }
             // Whoever finished the last stride may stall before it says so.
             if group.is_finished() {
                 self.complete(group);
+                helped = true;
             }
         }
+        helped
     }
 
     /// Claims a stride, as a thread does that stops then.

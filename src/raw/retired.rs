@@ -46,6 +46,15 @@ pub(crate) fn directory<'g, K, V, M, R>(
     unsafe { pinned.retire::<Retired<K, V, M>>(object) };
 }
 
+/// Frees what no guard can still see of the garbage of a map of `K` and `V`: its own store.
+pub(crate) fn flush<K, V, M, R>(store: &R::Store)
+where
+    R: Reclaim<Retired<K, V, M>>,
+{
+    // SAFETY: the only caller is the table whose store it is.
+    unsafe { R::flush(store) };
+}
+
 /// An object by its kind.
 enum Kind<K, V, M> {
     Node(*mut Node<K, V, M>),
@@ -71,6 +80,13 @@ unsafe impl<K, V, M> Dispose for Retired<K, V, M> {
             Kind::Node(node) => drop(unsafe { Box::from_raw(node) }),
             // SAFETY: as for a node.
             Kind::Directory(directory) => drop(unsafe { Box::from_raw(directory) }),
+        }
+    }
+
+    unsafe fn bytes(object: *mut ()) -> usize {
+        match Kind::<K, V, M>::of(object) {
+            Kind::Node(_) => size_of::<Node<K, V, M>>(),
+            Kind::Directory(_) => size_of::<Directory<Node<K, V, M>>>(),
         }
     }
 

@@ -8,13 +8,14 @@
 use crate::raw::build;
 use crate::raw::directory::{State, View};
 use crate::raw::link::Presence;
-use crate::raw::list::{Find, List, Walk, Walked, walk};
+use crate::raw::list::{Find, List, Walk, Walked, lookup, walk};
 use crate::raw::node::Node;
 use crate::raw::order::Order;
 #[cfg(loom)]
 use crate::raw::resize::Claim;
-use crate::raw::retired::Retired;
-use crate::reclaim::{Pinned, Reclaim};
+use crate::raw::retired::{self, Retired};
+use crate::reclaim::{LocalGuard, Pinned, Protected, Reclaim};
+use crate::stats::Stats;
 
 /// Whether writers grow the table by themselves. A model says when.
 const AUTOMATIC: bool = !cfg!(loom);
@@ -55,6 +56,15 @@ impl<K, V, R, M> Table<K, V, R, M>
 where
     R: Reclaim<Retired<K, V, M>>,
 {
+    /// A table without entries or memory.
+    #[cfg(not(loom))]
+    pub(crate) const fn empty(store: R::Store) -> Self {
+        Table {
+            state: State::new(),
+            store,
+        }
+    }
+
     /// A table without entries, with room for `capacity` of them; for none it has no memory.
     ///
     /// # Panics
@@ -78,10 +88,16 @@ where
 
     /// A table of these nodes, which are in the list's order, each key once.
     pub(crate) fn from_sorted(nodes: Vec<Box<Node<K, V, M>>>) -> Self {
-        Table {
+        let count = nodes.len();
+        let table = Table {
             state: build::state(0, nodes),
             store: R::store(),
+        };
+        if count > 0 {
+            let guard = LocalGuard::<R>::new(&table.store);
+            guard.pinned(&table.store).count(count as isize);
         }
+        table
     }
 
     pub(crate) fn store(&self) -> &R::Store {
@@ -89,9 +105,8 @@ where
     }
 
     /// The number of entries: exact when no write is under way.
-    pub(crate) fn len(&self, _: Pinned<'_, R>) -> usize {
-        let directory = self.state.view().directory();
-        directory.base().map_or(0, |base| base.counter.len())
+    pub(crate) fn len(&self) -> usize {
+        R::len(&self.store)
     }
 
     fn list<'g>(&'g self, pinned: Pinned<'g, R>) -> List<'g, K, V, M, R> {
@@ -107,7 +122,7 @@ where
         &'g self,
         hash: u64,
         mut matches: impl FnMut(&K) -> bool,
-        pinned: Pinned<'g, R>,
+        protected: Protected<'g, R>,
     ) -> Option<&'g Node<K, V, M>> {
         let view = self.state.view();
         if let Some(head) = view.own_head(hash) {
@@ -126,7 +141,7 @@ where
                 }
             }
         }
-        self.lookup(hash, matches, pinned)
+        self.lookup(hash, matches, protected)
     }
 
     /// The other path of `get`, taken when the map is resized or the entry replaced right now.
@@ -136,9 +151,9 @@ where
         &'g self,
         hash: u64,
         matches: impl FnMut(&K) -> bool,
-        pinned: Pinned<'g, R>,
+        protected: Protected<'g, R>,
     ) -> Option<&'g Node<K, V, M>> {
-        self.list(pinned).lookup(hash, matches)
+        lookup(&self.state, protected, hash, matches)
     }
 
     /// The test of presence bits alone: true if no node of this hash was there at one moment.
@@ -264,8 +279,22 @@ where
         }
     }
 
+    /// Carries a growth on as far as it can be, and frees what no guard can still see.
+    pub(crate) fn flush(&self) {
+        let guard = LocalGuard::<R>::new(&self.store);
+        while self.list(guard.pinned(&self.store)).help() {}
+        // Else what was retired since would wait for this very guard.
+        drop(guard);
+        retired::flush::<K, V, M, R>(&self.store);
+    }
+
+    /// What the reclaimer knows of this table's garbage.
+    pub(crate) fn stats(&self) -> Stats {
+        R::stats(&self.store)
+    }
+
     /// All nodes, in the list's order.
-    pub(crate) fn walk<'g>(&'g self, _: Pinned<'g, R>) -> Walk<'g, K, V, M> {
+    pub(crate) fn walk<'g>(&'g self, _: Protected<'g, R>) -> Walk<'g, K, V, M> {
         Walk::new(&self.state)
     }
 
@@ -277,17 +306,16 @@ where
     /// to be left within it.
     ///
     /// `view` may be a little old: that delays the resize by a write.
-    fn written(&self, list: List<'_, K, V, M, R>, view: View<'_, Node<K, V, M>>, by: i64) {
+    fn written(&self, list: List<'_, K, V, M, R>, view: View<'_, Node<K, V, M>>, by: isize) {
         let directory = view.directory();
-        let base = directory.base().expect("a map that was written has a base");
-        let clock = base.counter.count(by);
+        let clock = list.pinned.count(by);
         if AUTOMATIC {
             if directory.has_partial() {
                 list.help();
             }
             // Not only after an insertion: every n-th write may happen to be another kind.
             if clock.is_multiple_of(grow_period(directory.order())) {
-                list.grow(base.counter.len());
+                list.grow(list.pinned.len());
             }
         }
         list.pinned.tick();
@@ -366,7 +394,7 @@ where
     pub(crate) fn walk_from<'g>(
         &'g self,
         hash: u64,
-        _: Pinned<'g, R>,
+        _: Protected<'g, R>,
     ) -> impl Iterator<Item = &'g Node<K, V, M>> {
         Walk::starting_at(hash, &self.state).filter(move |node| node.hash() >= hash)
     }

@@ -9,9 +9,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crossbeam_epoch as epoch;
 
+use super::counter::Counter;
 use super::{Dispose, Reclaim, Reclaimer, sealed::Sealed};
+use crate::stats::Stats;
 
-/// Reclamation by the crate `crossbeam-epoch`.
+/// Reclamation by the crate `crossbeam-epoch` (feature `crossbeam-epoch`).
 ///
 /// | | |
 /// |---|---|
@@ -30,29 +32,37 @@ impl Sealed for Crossbeam {}
 unsafe impl Reclaimer for Crossbeam {
     const DRAINS: bool = false;
     const WAIT_FREE_PIN: bool = false;
+    const OWNED_GUARDS: bool = false;
+    const BORROWED_ENTRIES: bool = false;
 
-    type Store = ();
+    type Store = Counter;
     type Pin = epoch::Guard;
 
-    fn store() {}
+    fn store() -> Counter {
+        Counter::new()
+    }
 
     #[inline]
-    unsafe fn pin((): &()) -> epoch::Guard {
+    unsafe fn pin(_: &Counter) -> epoch::Guard {
         epoch::pin()
     }
 
-    unsafe fn refresh((): &(), pin: &mut epoch::Guard) {
+    unsafe fn refresh(_: &Counter, pin: &mut epoch::Guard) {
         pin.repin();
     }
 
     #[inline(always)]
-    fn covers((): &(), _: &epoch::Guard) -> bool {
+    fn covers(_: &Counter, _: &epoch::Guard) -> bool {
         true
     }
 
     #[inline(always)]
-    fn participants((): &()) -> Option<usize> {
+    fn participants(_: &Counter) -> Option<usize> {
         None
+    }
+
+    fn len(counter: &Counter) -> usize {
+        counter.len()
     }
 }
 
@@ -74,7 +84,7 @@ impl Parcel {
 
 // SAFETY: as for `Reclaimer`; `defer_unchecked` pushes to the thread's own bag, and runs nothing.
 unsafe impl<D: Dispose + Send + 'static> Reclaim<D> for Crossbeam {
-    unsafe fn retire((): &(), pin: &epoch::Guard, object: *mut ()) {
+    unsafe fn retire(_: &Counter, pin: &epoch::Guard, object: *mut ()) {
         let parcel = Parcel(object);
         let dispose = move || {
             // SAFETY: called once, when no guard can reach the object.
@@ -90,5 +100,21 @@ unsafe impl<D: Dispose + Send + 'static> Reclaim<D> for Crossbeam {
         unsafe { pin.defer_unchecked(dispose) };
     }
 
-    unsafe fn tick((): &(), _: &epoch::Guard) {}
+    unsafe fn count(counter: &Counter, _: &epoch::Guard, by: isize) -> u64 {
+        counter.count(by)
+    }
+
+    unsafe fn tick(_: &Counter, _: &epoch::Guard) {}
+
+    /// Hands this thread's garbage to the collector, and lets it collect: best effort.
+    unsafe fn flush(_: &Counter) {
+        // A few rounds: the epoch advances by one in each, and garbage waits for two or three.
+        for _ in 0..4 {
+            epoch::pin().flush();
+        }
+    }
+
+    fn stats(_: &Counter) -> Stats {
+        Stats::default()
+    }
 }

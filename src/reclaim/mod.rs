@@ -1,11 +1,12 @@
-//! Reclamation: when an object that was unlinked may be freed. The trait, its contract, and the
-//! guard.
+//! Reclamation: when an object that was unlinked may be freed. The trait, and its contract.
 //!
-//! The core knows only this file. A back end is one type:
+//! The core knows only this file and the guards. A back end is one type:
 //!
 //! | back end | for | needs |
 //! |---|---|---|
-//! | [`Crossbeam`] | production, on the crate `crossbeam-epoch` | `K` and `V` are `Send + 'static` |
+//! | [`Epoch`] | production: ours, and the default | nothing |
+//! | `Crossbeam` | production, on the crate `crossbeam-epoch` (feature `crossbeam-epoch`) | `K` and `V` are `Send + 'static` |
+//! | `Seize` | production, on the crate `seize` (feature `seize`) | nothing |
 //! | `Model` | models, under `cfg(loom)` | nothing |
 //!
 //! # Contract
@@ -15,27 +16,47 @@
 //!    not before.
 //! 3. What a thread did under a guard before it dropped it happens before the free of anything
 //!    that the guard had kept alive.
-//! 4. Retiring runs no user code and does not unwind. User code (destructors) runs in
-//!    [`Reclaim::tick`], and with some back ends where a guard is pinned or
+//! 4. Retiring and counting run no user code and do not unwind. User code (destructors) runs in
+//!    [`Reclaim::tick`] and [`Reclaim::flush`], and with some back ends where a guard is pinned or
 //!    dropped; it may use the map. So the core neither pins nor drops a guard within an operation,
 //!    and calls `tick` last.
 
-use std::fmt;
-use std::marker::PhantomData;
-
-#[cfg(not(loom))]
+mod count;
+#[cfg(all(
+    not(loom),
+    any(feature = "crossbeam-epoch", feature = "seize", splitmap_leak)
+))]
+mod counter;
+#[cfg(all(feature = "crossbeam-epoch", not(loom)))]
 mod crossbeam;
+pub(crate) mod epoch;
+mod guard;
+mod lazy;
+#[cfg(all(splitmap_leak, not(loom)))]
+mod leak;
 #[cfg(loom)]
 pub(crate) mod model;
+#[cfg(all(feature = "seize", not(loom)))]
+mod seize;
 
-#[cfg(not(loom))]
+#[cfg(all(feature = "crossbeam-epoch", not(loom)))]
 pub use crossbeam::Crossbeam;
+#[cfg(not(loom))]
+pub use epoch::Epoch;
+pub use guard::{Guard, LocalGuard, OwnedGuard};
+pub(crate) use guard::{Pinned, Protected};
+#[cfg(all(splitmap_leak, not(loom)))]
+pub use leak::Leak;
 #[cfg(loom)]
 pub use model::Model;
+#[cfg(all(feature = "seize", not(loom)))]
+pub use seize::Seize;
+
+use crate::stats::Stats;
 
 /// The back end of a map that names none.
 #[cfg(not(loom))]
-pub type DefaultReclaimer = Crossbeam;
+pub type DefaultReclaimer = Epoch;
 /// The back end of a map that names none.
 #[cfg(loom)]
 pub type DefaultReclaimer = Model;
@@ -57,6 +78,13 @@ pub unsafe trait Dispose {
     /// `object` was retired for this `Dispose`, nobody can reach it, and it is freed once.
     unsafe fn dispose(object: *mut ());
 
+    /// The bytes that the object itself takes, without what it points to.
+    ///
+    /// # Safety
+    ///
+    /// `object` was retired for this `Dispose` and is not freed yet.
+    unsafe fn bytes(object: *mut ()) -> usize;
+
     /// Marks an object as freed without giving its memory back, so that a later touch panics.
     ///
     /// # Safety
@@ -66,16 +94,22 @@ pub unsafe trait Dispose {
     unsafe fn condemn(object: *mut ());
 }
 
-/// A back end as guards see it: it pins. Sealed; see the implementors for the choice.
+/// A back end as guards see it: it pins. Sealed; see the implementors for the choice, and
+/// `docs/RECLAMATION.md` for a table of what each promises.
 ///
 /// # Safety
 ///
 /// The module's contract.
 pub unsafe trait Reclaimer: sealed::Sealed + Sized + 'static {
-    /// Everything that was retired is freed when the map is dropped, at the latest.
+    /// Everything that was retired is freed when the map is dropped, at the latest. (With `Seize`,
+    /// not what a leaked guard could see.)
     const DRAINS: bool;
     /// Pinning takes a bounded number of steps and runs no destructor.
     const WAIT_FREE_PIN: bool;
+    /// There are guards that can be sent: the back end implements [`ReclaimOwned`].
+    const OWNED_GUARDS: bool;
+    /// Keys and values may borrow, and may be bound to one thread.
+    const BORROWED_ENTRIES: bool;
 
     /// What a map holds of the back end. Making one allocates nothing.
     type Store: Send + Sync;
@@ -89,7 +123,7 @@ pub unsafe trait Reclaimer: sealed::Sealed + Sized + 'static {
     ///
     /// # Safety
     ///
-    /// The pin must not outlive the store.
+    /// The pin must not outlive the store, nor leave the thread.
     unsafe fn pin(store: &Self::Store) -> Self::Pin;
 
     /// Unpins and pins again. References from before are gone: the pin is borrowed mutably.
@@ -105,6 +139,40 @@ pub unsafe trait Reclaimer: sealed::Sealed + Sized + 'static {
     /// An upper bound on the threads that may be inside an operation, or `None` if the back end
     /// does not know one.
     fn participants(store: &Self::Store) -> Option<usize>;
+
+    /// The sum of what was counted: exact when nobody counts meanwhile, never negative.
+    fn len(store: &Self::Store) -> usize;
+}
+
+/// A back end whose guards may also belong to no thread.
+///
+/// # Safety
+///
+/// The module's contract, for a pin that is used and dropped on any thread.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no guards that can be sent",
+    note = "`owned_guard` and `pin_owned` are there on `Epoch`, the default, and on `Seize`"
+)]
+pub unsafe trait ReclaimOwned: Reclaimer {
+    /// A pin of no thread: [`OwnedGuard`] ties it to the map.
+    type OwnedPin: Send + Sync;
+
+    /// Pins.
+    ///
+    /// # Safety
+    ///
+    /// The pin must not outlive the store.
+    unsafe fn pin_owned(store: &Self::Store) -> Self::OwnedPin;
+
+    /// Unpins and pins again: as [`Reclaimer::refresh`].
+    ///
+    /// # Safety
+    ///
+    /// As for `pin_owned`, and `store` covers the pin.
+    unsafe fn refresh_owned(store: &Self::Store, pin: &mut Self::OwnedPin);
+
+    /// Whether `pin` protects what `store`'s map retires.
+    fn covers_owned(store: &Self::Store, pin: &Self::OwnedPin) -> bool;
 }
 
 /// A back end that can free what a map with this `D` retires.
@@ -112,134 +180,37 @@ pub unsafe trait Reclaimer: sealed::Sealed + Sized + 'static {
 /// # Safety
 ///
 /// The module's contract.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot reclaim the entries of this map",
-    note = "a map on `Crossbeam` needs keys and values that are `Send + 'static`, because that \
-            back end frees them on any thread at any later time"
-)]
 pub unsafe trait Reclaim<D: Dispose>: Reclaimer {
     /// Hands over an object to be freed when no guard can still see it. Runs no user code.
     ///
     /// # Safety
     ///
     /// `object` was unlinked by this thread under `pin`, is retired once, and is one that `D` can
-    /// dispose of. `pin` is covered by `store`.
+    /// dispose of. `pin` is covered by `store`, and of this thread.
     unsafe fn retire(store: &Self::Store, pin: &Self::Pin, object: *mut ());
+
+    /// Counts one write that changed the number of entries by `by`. The answer is a clock: it goes
+    /// up by one with each write of this thread, or of the few that it shares a counter with.
+    ///
+    /// # Safety
+    ///
+    /// `pin` is covered by `store`, whose map retires for `D`, and of this thread.
+    unsafe fn count(store: &Self::Store, pin: &Self::Pin, by: isize) -> u64;
 
     /// The end of a write, its effect complete: the place for a few destructors.
     ///
     /// # Safety
     ///
-    /// `pin` is covered by `store`, whose map retires for `D`.
+    /// As for `count`.
     unsafe fn tick(store: &Self::Store, pin: &Self::Pin);
-}
 
-/// A guard: while it lives, what its map retires stays allocated.
-///
-/// Sealed. [`LocalGuard`] is the one that exists now.
-pub trait Guard<R: Reclaimer = DefaultReclaimer>: sealed::Sealed {
-    /// The back end's own part.
-    #[doc(hidden)]
-    fn as_pin(&self) -> &R::Pin;
-}
-
-/// A guard for the thread that made it: [`HashMap::guard`](crate::HashMap::guard).
-///
-/// While it lives, every reference that was read under it stays valid, and no entry that any
-/// thread removes meanwhile is freed: **keep it short**. It cannot be sent to another thread, and
-/// it cannot outlive its map. Guards nest, and may be dropped in any order.
-///
-/// ```
-/// let map = splitmap::HashMap::from([("a", 1)]);
-/// let guard = map.guard();
-/// assert_eq!(map.get(&"a", &guard), Some(&1));
-/// ```
-pub struct LocalGuard<'m, R: Reclaimer = DefaultReclaimer> {
-    pin: R::Pin,
-    // Not `Send`, whatever the back end's own guard is.
-    _map: PhantomData<(&'m R::Store, *const ())>,
-}
-
-impl<'m, R: Reclaimer> LocalGuard<'m, R> {
-    pub(crate) fn new(store: &'m R::Store) -> Self {
-        LocalGuard {
-            // SAFETY: the guard does not outlive the borrow of the store.
-            pin: unsafe { R::pin(store) },
-            _map: PhantomData,
-        }
-    }
-
-    pub(crate) fn refresh(&mut self, store: &'m R::Store) {
-        assert!(R::covers(store, &self.pin), "{FOREIGN}");
-        // SAFETY: as in `new`; the store covers the pin.
-        unsafe { R::refresh(store, &mut self.pin) };
-    }
-}
-
-impl<R: Reclaimer> sealed::Sealed for LocalGuard<'_, R> {}
-
-impl<R: Reclaimer> Guard<R> for LocalGuard<'_, R> {
-    #[inline(always)]
-    fn as_pin(&self) -> &R::Pin {
-        &self.pin
-    }
-}
-
-impl<R: Reclaimer> fmt::Debug for LocalGuard<'_, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LocalGuard").finish_non_exhaustive()
-    }
-}
-
-const FOREIGN: &str =
-    "splitmap: the guard belongs to another map; pass one that this map's `guard` made";
-
-/// A pinned section: a store, and a pin that protects what its map retires.
-pub(crate) struct Pinned<'g, R: Reclaimer> {
-    store: &'g R::Store,
-    pin: &'g R::Pin,
-}
-
-impl<R: Reclaimer> Clone for Pinned<'_, R> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<R: Reclaimer> Copy for Pinned<'_, R> {}
-
-impl<'g, R: Reclaimer> Pinned<'g, R> {
-    /// # Panics
+    /// Frees what no guard can still see, as far as the back end can.
     ///
-    /// If the pin is of another map's collector.
-    #[inline(always)]
-    pub(crate) fn new(store: &'g R::Store, pin: &'g R::Pin) -> Self {
-        assert!(R::covers(store, pin), "{FOREIGN}");
-        Pinned { store, pin }
-    }
-
-    #[inline]
-    pub(crate) fn participants(self) -> Option<usize> {
-        R::participants(self.store)
-    }
-
     /// # Safety
     ///
-    /// That of [`Reclaim::retire`], whose demand on the pin is fulfilled here.
-    pub(crate) unsafe fn retire<D: Dispose>(self, object: *mut ())
-    where
-        R: Reclaim<D>,
-    {
-        // SAFETY: `new` has checked the pin; the rest is the caller's.
-        unsafe { R::retire(self.store, self.pin, object) }
-    }
+    /// `store`'s map retires for `D`.
+    unsafe fn flush(store: &Self::Store);
 
-    pub(crate) fn tick<D: Dispose>(self)
-    where
-        R: Reclaim<D>,
-    {
-        // SAFETY: `new` has checked the pin. A section is made by the map whose store it is, and
-        // gives the reclaimer its turn for that map's `D`.
-        unsafe { R::tick(self.store, self.pin) };
-    }
+    /// What the back end knows of its garbage.
+    fn stats(store: &Self::Store) -> Stats;
 }

@@ -16,7 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use loom::sync::atomic::{Ordering, fence};
 
-use super::{Dispose, Reclaim, Reclaimer, sealed::Sealed};
+use super::{Dispose, Reclaim, ReclaimOwned, Reclaimer, sealed::Sealed};
+use crate::stats::Stats;
 
 /// Reclamation for models: frees as soon as the last guard that could see an object is gone.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ struct Books {
     pending: Vec<Pending>,
     condemned: Vec<Object>,
     most: usize,
+    entries: isize,
+    writes: u64,
 }
 
 #[derive(Debug)]
@@ -106,6 +109,8 @@ impl Drop for Pin {
 unsafe impl Reclaimer for Model {
     const DRAINS: bool = true;
     const WAIT_FREE_PIN: bool = true;
+    const OWNED_GUARDS: bool = true;
+    const BORROWED_ENTRIES: bool = true;
 
     type Store = Store;
     type Pin = Pin;
@@ -128,6 +133,27 @@ unsafe impl Reclaimer for Model {
 
     fn participants(store: &Store) -> Option<usize> {
         Some(open(&store.0).most)
+    }
+
+    fn len(store: &Store) -> usize {
+        usize::try_from(open(&store.0).entries).unwrap_or(0)
+    }
+}
+
+// SAFETY: as above; the books do not ask on which thread a pin is.
+unsafe impl ReclaimOwned for Model {
+    type OwnedPin = Pin;
+
+    unsafe fn pin_owned(store: &Store) -> Pin {
+        Pin::enter(&store.0)
+    }
+
+    unsafe fn refresh_owned(store: &Store, pin: &mut Pin) {
+        *pin = Pin::enter(&store.0);
+    }
+
+    fn covers_owned(store: &Store, pin: &Pin) -> bool {
+        Arc::ptr_eq(&store.0, &pin.store)
     }
 }
 
@@ -153,8 +179,26 @@ unsafe impl<D: Dispose> Reclaim<D> for Model {
         });
     }
 
+    unsafe fn count(store: &Store, _: &Pin, by: isize) -> u64 {
+        let mut books = open(&store.0);
+        books.entries += by;
+        books.writes += 1;
+        books.writes
+    }
+
     unsafe fn tick(store: &Store, _: &Pin) {
         store.condemn_ripe();
+    }
+
+    unsafe fn flush(store: &Store) {
+        store.condemn_ripe();
+    }
+
+    fn stats(store: &Store) -> Stats {
+        Stats {
+            pending: Some(open(&store.0).pending.len()),
+            ..Stats::default()
+        }
     }
 }
 

@@ -2,7 +2,9 @@ use std::rc::Rc;
 
 use splitmap::HashMap;
 
-// Not even the type exists: what is removed from such a map would be dropped on any thread.
-fn share(_: &HashMap<u64, Rc<u64>>) {}
-
-fn main() {}
+fn main() {
+    let map = HashMap::<u64, Rc<u64>>::new();
+    let value = Rc::new(7);
+    map.pin().insert(1, Rc::clone(&value));
+    std::thread::spawn(move || drop(map)).join().unwrap();
+}

@@ -2,7 +2,8 @@ use splitmap::HashMap;
 
 fn main() {
     let map = HashMap::<u64, u64>::new();
+    let guard = map.owned_guard();
     std::thread::scope(|scope| {
-        scope.spawn(|| drop(map.guard()));
+        scope.spawn(move || drop(guard));
     });
 }

@@ -2,7 +2,8 @@ use splitmap::HashMap;
 
 fn main() {
     let map = HashMap::<u64, u64>::new();
+    let view = map.pin_owned();
     std::thread::scope(|scope| {
-        scope.spawn(|| drop(map.pin()));
+        scope.spawn(move || drop(view));
     });
 }

@@ -1,0 +1,278 @@
+//! What reclamation costs: pinning, replacing, and a guard that is held for ever.
+//!
+//! The contestants are measured in turns, in one process, many rounds; the best round of each
+//! counts, and what matters is the ratio. The same map stands on each back end, so that a
+//! difference is the back end's. "Bare" is a crate's own call, without a map.
+//!
+//! ```text
+//! cargo bench --bench reclaim --all-features
+//! RUSTFLAGS='--cfg splitmap_leak' cargo bench --bench reclaim --all-features      (and "leaked")
+//! ```
+
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use splitmap::{DefaultHashBuilder, Epoch, HashMap, Reclaim, ReclaimOwned, Retired};
+
+type Map<R> = HashMap<u64, u64, DefaultHashBuilder, R>;
+
+/// One contestant: its name, and a closure that does the work so many times.
+struct Contestant<'a> {
+    name: &'static str,
+    work: Box<dyn FnMut(u64) + 'a>,
+}
+
+fn contestant<'a>(name: &'static str, work: impl FnMut(u64) + 'a) -> Contestant<'a> {
+    Contestant {
+        name,
+        work: Box::new(work),
+    }
+}
+
+/// How much is done.
+#[derive(Clone, Copy)]
+struct Effort {
+    rounds: u32,
+    /// Divides the number of operations of a round.
+    less: u64,
+}
+
+/// Nanoseconds an operation, the best of all rounds.
+fn measure(title: &str, operations: u64, mut all: Vec<Contestant<'_>>, effort: Effort) {
+    let operations = (operations / effort.less).max(1);
+    let mut best = vec![Duration::MAX; all.len()];
+    for _ in 0..effort.rounds {
+        for (contestant, best) in all.iter_mut().zip(&mut best) {
+            let start = Instant::now();
+            (contestant.work)(operations);
+            *best = start.elapsed().min(*best);
+        }
+    }
+    println!("\n{title}");
+    let nanoseconds = |time: Duration| time.as_nanos() as f64 / operations as f64;
+    let first = nanoseconds(best[0]);
+    for (contestant, best) in all.iter().zip(best) {
+        let time = nanoseconds(best);
+        println!(
+            "  {:<28} {time:9.2} ns   {:6.2}x",
+            contestant.name,
+            time / first
+        );
+    }
+}
+
+fn map<R: Reclaim<Retired<u64, u64>>>() -> Map<R> {
+    (0..KEYS).map(|key| (key, key)).collect()
+}
+
+const KEYS: u64 = 1_000;
+
+/// Pins and unpins; the guard stays in registers.
+fn pin<R: Reclaim<Retired<u64, u64>>>(map: &Map<R>) -> impl FnMut(u64) + '_ {
+    |operations| {
+        for _ in 0..operations {
+            let guard = map.guard();
+            std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
+            drop(guard);
+        }
+    }
+}
+
+/// As `pin`, with the guard in memory.
+fn pin_in_memory<R: Reclaim<Retired<u64, u64>>>(map: &Map<R>) -> impl FnMut(u64) + '_ {
+    |operations| {
+        for _ in 0..operations {
+            black_box(&map.guard());
+        }
+    }
+}
+
+fn pin_nested<R: Reclaim<Retired<u64, u64>>>(map: &Map<R>) -> impl FnMut(u64) + '_ {
+    move |operations| {
+        let _outer = map.guard();
+        pin(map)(operations);
+    }
+}
+
+fn pin_owned<R: Reclaim<Retired<u64, u64>> + ReclaimOwned>(map: &Map<R>) -> impl FnMut(u64) + '_ {
+    |operations| {
+        for _ in 0..operations {
+            black_box(&map.owned_guard());
+        }
+    }
+}
+
+fn refresh<R: Reclaim<Retired<u64, u64>>>(map: &Map<R>) -> impl FnMut(u64) + '_ {
+    |operations| {
+        let mut view = map.pin();
+        for _ in 0..operations {
+            view.refresh();
+        }
+    }
+}
+
+fn get<R: Reclaim<Retired<u64, u64>>>(map: &Map<R>) -> impl FnMut(u64) + '_ {
+    |operations| {
+        let mut sum = 0;
+        for operation in 0..operations {
+            sum += map.pin().get(&(operation % KEYS)).copied().unwrap_or(0);
+        }
+        black_box(sum);
+    }
+}
+
+/// Replaces values: pins, allocates a node, retires the old one, frees an older one.
+fn replace<R: Reclaim<Retired<u64, u64>>>(map: &Map<R>) -> impl FnMut(u64) + '_ {
+    |operations| {
+        for operation in 0..operations {
+            map.pin().insert(operation % KEYS, operation);
+        }
+        assert_eq!(map.len() as u64, KEYS);
+    }
+}
+
+/// As `replace`, on a fresh map and with a guard that was there before.
+fn replace_stalled<R: Reclaim<Retired<u64, u64>>>() -> impl FnMut(u64) {
+    |operations| {
+        let map = map::<R>();
+        let _stalled = map.guard();
+        let release = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| {
+            // On a thread of its own: the writer's own pins come and go.
+            let stalled = scope.spawn(|| {
+                let _stalled = map.guard();
+                release.wait();
+                release.wait();
+            });
+            release.wait();
+            replace(&map)(operations);
+            release.wait();
+            stalled.join().unwrap();
+        });
+        std::mem::forget(map);
+    }
+}
+
+fn main() -> ExitCode {
+    let mut effort = Effort {
+        rounds: 30,
+        less: 1,
+    };
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--bench" => {}
+            "--test" => {
+                effort = Effort {
+                    rounds: 1,
+                    less: 1_000,
+                }
+            }
+            other => {
+                eprintln!("reclaim: no argument `{other}`; there are --bench and --test");
+                return ExitCode::from(2);
+            }
+        }
+    }
+
+    let ours = map::<Epoch>();
+    #[cfg(feature = "crossbeam-epoch")]
+    let crossbeam = map::<splitmap::Crossbeam>();
+    #[cfg(feature = "seize")]
+    let seize = map::<splitmap::Seize>();
+    #[cfg(feature = "seize")]
+    let collector = seize::Collector::new();
+
+    macro_rules! each {
+        ($work:ident) => {
+            vec![
+                contestant("Epoch", $work(&ours)),
+                #[cfg(feature = "crossbeam-epoch")]
+                contestant("Crossbeam", $work(&crossbeam)),
+                #[cfg(feature = "seize")]
+                contestant("Seize", $work(&seize)),
+            ]
+        };
+    }
+
+    let nothing = contestant("an empty loop", |operations| {
+        for operation in 0..operations {
+            black_box(operation);
+        }
+    });
+    let mut pins = each!(pin);
+    pins.push(nothing);
+    #[cfg(feature = "crossbeam-epoch")]
+    pins.push(contestant("crossbeam-epoch, bare", |operations| {
+        for _ in 0..operations {
+            let guard = crossbeam_epoch::pin();
+            std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
+            drop(guard);
+        }
+    }));
+    #[cfg(feature = "seize")]
+    pins.push(contestant("seize, bare", |operations| {
+        for _ in 0..operations {
+            let guard = collector.enter();
+            std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
+            drop(guard);
+        }
+    }));
+    measure("pin and unpin", 1_000_000, pins, effort);
+    measure(
+        "pin and unpin, the guard in memory",
+        1_000_000,
+        each!(pin_in_memory),
+        effort,
+    );
+    measure(
+        "pin and unpin within another guard",
+        1_000_000,
+        each!(pin_nested),
+        effort,
+    );
+    measure("refresh", 1_000_000, each!(refresh), effort);
+    let owned = vec![
+        contestant("Epoch", pin_owned(&ours)),
+        #[cfg(feature = "seize")]
+        contestant("Seize", pin_owned(&seize)),
+    ];
+    measure("an owned guard", 200_000, owned, effort);
+    measure(
+        "a hit among 1,000 entries, pinned for it",
+        1_000_000,
+        each!(get),
+        effort,
+    );
+    #[allow(unused_mut, reason = "more come with a feature")]
+    let mut replaces = each!(replace);
+    #[cfg(feature = "crossbeam-epoch")]
+    replaces.push(contestant("bare: alloc, retire, free", |operations| {
+        for operation in 0..operations {
+            let guard = crossbeam_epoch::pin();
+            let old = crossbeam_epoch::Owned::new([operation; 4]).into_shared(&guard);
+            // SAFETY: nobody else has it.
+            unsafe { guard.defer_destroy(old) };
+        }
+    }));
+    measure("replace a value", 300_000, replaces, effort);
+
+    let few = Effort {
+        rounds: effort.rounds.min(9),
+        ..effort
+    };
+    for log in [14, 17, 20] {
+        let stalled = vec![
+            contestant("Epoch", replace_stalled::<Epoch>()),
+            #[cfg(splitmap_leak)]
+            contestant("leaked", replace_stalled::<splitmap::Leak>()),
+            #[cfg(feature = "crossbeam-epoch")]
+            contestant("Crossbeam", replace_stalled::<splitmap::Crossbeam>()),
+            #[cfg(feature = "seize")]
+            contestant("Seize", replace_stalled::<splitmap::Seize>()),
+        ];
+        let title = format!("replace a value 2^{log} times, a guard held all along");
+        measure(&title, 1 << log, stalled, few);
+    }
+    ExitCode::SUCCESS
+}

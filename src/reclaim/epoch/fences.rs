@@ -1,0 +1,101 @@
+//! Fences in pairs: a light one where readers pin, a heavy one where somebody wants to free.
+//!
+//! Of a light and a heavy fence one comes first, in the sense of two `SeqCst` fences. Two light
+//! ones are not ordered, and nothing here compares two.
+//!
+//! Where the system has membarrier(2), the light fence is one for the compiler alone, and the
+//! heavy one makes every running thread of the process execute a real one. Where it has not, or
+//! refuses it, both are real. That is found out once, at run time.
+
+use crate::sync::{Ordering, fence};
+
+/// How this process orders its readers and its writers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Fences {
+    /// A real fence on both sides.
+    Symmetric = 1,
+    /// Nothing at run time for readers, membarrier for the others.
+    Asymmetric = 2,
+}
+
+impl Fences {
+    /// What the system has. Another call may be answered differently; see `Registry::fences`.
+    pub(super) fn of_the_system() -> Fences {
+        if membarrier::register() {
+            Fences::Asymmetric
+        } else {
+            Fences::Symmetric
+        }
+    }
+
+    /// The reader's side.
+    #[inline(always)]
+    pub(super) fn light(self) {
+        #[cfg(not(loom))]
+        if self == Fences::Asymmetric {
+            return crate::sync::compiler_fence(Ordering::SeqCst);
+        }
+        // Fence: its partner is `heavy`; - if this one comes first, whoever executed the other
+        //        sees the pin before it;
+        //        - if the other comes first, this thread sees what had been unlinked before it.
+        fence(Ordering::SeqCst);
+    }
+
+    /// The other side. False if it could not be had: then nothing is ordered.
+    pub(super) fn heavy(self) -> bool {
+        match self {
+            Fences::Asymmetric => membarrier::execute(),
+            Fences::Symmetric => {
+                // Fence: see `light`.
+                fence(Ordering::SeqCst);
+                true
+            }
+        }
+    }
+}
+
+/// The system call. Where a tool cannot see through it, it is not used.
+#[cfg(all(target_os = "linux", not(any(loom, miri, shuttle, splitmap_strict))))]
+mod membarrier {
+    use libc::{c_int, c_long};
+
+    const QUERY: c_int = libc::MEMBARRIER_CMD_QUERY;
+    const EXECUTE: c_int = libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED;
+    const REGISTER: c_int = libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+
+    fn call(command: c_int) -> c_long {
+        // SAFETY: points into this thread's own memory.
+        let errno = unsafe { libc::__errno_location() };
+        // SAFETY: as above; a call that fails must not be seen in it by whoever pins a guard.
+        let before = unsafe { errno.read() };
+        // SAFETY: the call reads and writes no memory of the process.
+        let answer = unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) };
+        // SAFETY: as above.
+        unsafe { errno.write(before) };
+        answer
+    }
+
+    pub(super) fn register() -> bool {
+        let commands = call(QUERY);
+        let both = c_long::from(EXECUTE | REGISTER);
+        // Tried once: a filter may let the questions pass and refuse the answer.
+        commands > 0 && commands & both == both && call(REGISTER) == 0 && execute()
+    }
+
+    pub(super) fn execute() -> bool {
+        // A child of a fork may have to register anew.
+        call(EXECUTE) == 0 || call(REGISTER) == 0 && call(EXECUTE) == 0
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(any(loom, miri, shuttle, splitmap_strict)))))]
+mod membarrier {
+    pub(super) fn register() -> bool {
+        false
+    }
+
+    pub(super) fn execute() -> bool {
+        unreachable!("nothing registers")
+    }
+}

@@ -1,0 +1,143 @@
+//! Epoch-based reclamation of our own: a reader pays two plain stores, and never runs a destructor.
+//!
+//! ```text
+//! thread     this thread's slot                       (the only file that knows thread-locals)
+//! handles    slots in hand instead, for models        (under `cfg(loom)` alone)
+//! store      the garbage of one map: retire, tick, flush, drop
+//! registry   who is pinned, and when the epoch may advance
+//! garbage    a queue of retired objects               chunks   a sequence that grows in place
+//! fences     the two halves of an asymmetric fence
+//! ```
+//!
+//! The proofs are in `docs/RECLAMATION.md`.
+
+mod chunks;
+mod fences;
+mod garbage;
+#[cfg(loom)]
+pub mod handles;
+pub(crate) mod registry;
+pub(crate) mod store;
+#[cfg(not(loom))]
+mod thread;
+
+#[cfg(not(loom))]
+pub use self::back_end::Epoch;
+
+#[cfg(not(loom))]
+mod back_end {
+    use super::registry::Pin;
+    use super::store::Store;
+    use super::thread::{REGISTRY, pin};
+    use crate::reclaim::sealed::Sealed;
+    use crate::reclaim::{Dispose, Reclaim, ReclaimOwned, Reclaimer};
+    use crate::stats::Stats;
+
+    /// Our own reclamation, by epochs: the default.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | types | any `K` and `V`: borrowed ones too, and if the map stays on one thread such that cannot be sent |
+    /// | retired entries | freed by threads that hold the map: a few at the end of a write, all that no guard can see by [`flush`](crate::HashMap::flush), the rest when the map is dropped |
+    /// | a destructor that panics | comes out of the write, `flush` or drop that ran it, whose effect is complete; nothing else is lost |
+    /// | pinning | two plain stores; wait-free, and runs no destructor. (Without membarrier(2), so off Linux or where it is refused: and a fence.) |
+    /// | owned guards | yes |
+    /// | `get` | wait-free, within the bound of guarantee A |
+    #[derive(Debug)]
+    pub enum Epoch {}
+
+    impl Epoch {
+        /// As `store`, in constants.
+        pub(crate) const fn new_store() -> Store {
+            Store::new()
+        }
+    }
+
+    impl Sealed for Epoch {}
+
+    // SAFETY: `docs/RECLAMATION.md` proves it: what is unlinked and then stamped `e` is freed by
+    // nobody before the epoch is `e + 3`, and no pin that could reach it lasts until then. All pins
+    // are in the one registry of the process.
+    unsafe impl Reclaimer for Epoch {
+        const DRAINS: bool = true;
+        const WAIT_FREE_PIN: bool = true;
+        const OWNED_GUARDS: bool = true;
+        const BORROWED_ENTRIES: bool = true;
+
+        type Store = Store;
+        type Pin = Pin<'static>;
+
+        fn store() -> Store {
+            Store::new()
+        }
+
+        #[inline(always)]
+        unsafe fn pin(_: &Store) -> Pin<'static> {
+            pin()
+        }
+
+        unsafe fn refresh(_: &Store, pin: &mut Pin<'static>) {
+            REGISTRY.repin(pin);
+        }
+
+        #[inline(always)]
+        fn covers(_: &Store, _: &Pin<'static>) -> bool {
+            true
+        }
+
+        #[inline]
+        fn participants(_: &Store) -> Option<usize> {
+            Some(REGISTRY.high())
+        }
+
+        fn len(store: &Store) -> usize {
+            store.len()
+        }
+    }
+
+    // SAFETY: as above. A pin without a thread has a slot that no thread writes, and its fence
+    // happens before whatever is done under it, on any thread that it is sent to.
+    unsafe impl ReclaimOwned for Epoch {
+        type OwnedPin = Pin<'static>;
+
+        unsafe fn pin_owned(_: &Store) -> Pin<'static> {
+            REGISTRY.pin_alone()
+        }
+
+        unsafe fn refresh_owned(_: &Store, pin: &mut Pin<'static>) {
+            REGISTRY.repin(pin);
+        }
+
+        #[inline(always)]
+        fn covers_owned(_: &Store, _: &Pin<'static>) -> bool {
+            true
+        }
+    }
+
+    // SAFETY: as above. `retire` and `count` run no user code.
+    unsafe impl<D: Dispose> Reclaim<D> for Epoch {
+        unsafe fn retire(store: &Store, pin: &Pin<'static>, object: *mut ()) {
+            // SAFETY: the caller's promise, here and below.
+            unsafe { store.retire::<D>(&REGISTRY, pin, object) };
+        }
+
+        unsafe fn count(store: &Store, pin: &Pin<'static>, by: isize) -> u64 {
+            // SAFETY: see `retire`.
+            unsafe { store.count::<D>(pin, by) }
+        }
+
+        unsafe fn tick(store: &Store, pin: &Pin<'static>) {
+            // SAFETY: see `retire`.
+            unsafe { store.tick::<D>(&REGISTRY, pin) };
+        }
+
+        unsafe fn flush(store: &Store) {
+            // SAFETY: see `retire`.
+            unsafe { store.flush::<D>(&REGISTRY, pin) };
+        }
+
+        fn stats(store: &Store) -> Stats {
+            store.stats(&REGISTRY)
+        }
+    }
+}

@@ -1,0 +1,10 @@
+use splitmap::HashMap;
+
+fn main() {
+    let first = HashMap::from([(1, String::new())]);
+    let second = HashMap::from([(1, String::new())]);
+    let guard = first.guard();
+    let value = second.get(&1, &guard);
+    assert!(value.is_some());
+    drop(second);
+}

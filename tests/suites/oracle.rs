@@ -1,0 +1,711 @@
+//! The bodies of `tests/oracle.rs`.
+
+use std::collections::HashMap as Reference;
+use std::fmt::Debug;
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
+use splitmap::Equivalent;
+
+use super::maps::{HashMap, builder};
+use crate::hashers::Quality;
+
+/// A key: equal by `id` alone. `number` tells one instance from another.
+#[derive(Clone, Debug)]
+struct Key {
+    id: u16,
+    number: u64,
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Key) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(u64::from(self.id));
+    }
+}
+
+/// What looks a `Key` up without being one.
+struct Id(u16);
+
+impl Hash for Id {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(u64::from(self.0));
+    }
+}
+
+impl Equivalent<Key> for Id {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.0 == key.id
+    }
+}
+
+/// Looks up with a whole `Key`, whose number plays no part.
+fn probe(id: u16) -> Key {
+    Key {
+        id,
+        number: u64::MAX,
+    }
+}
+
+/// A value: a number in memory of its own, so that a sanitizer sees a read after its end.
+type Value = Box<u64>;
+type Subject = HashMap<Key, Value, Quality>;
+
+/// One call, or several of the same kind.
+#[derive(Clone, Debug)]
+enum Op {
+    Get(u16),
+    GetKeyValue(u16),
+    ContainsKey(u16),
+    Insert(u16),
+    TryInsert(u16),
+    GetOrInsert(u16),
+    GetOrInsertWith(u16),
+    Remove(u16),
+    RemoveEntry(u16),
+    /// Inserts so many ids from the first on.
+    InsertMany(u16, u16),
+    /// Removes so many ids from the first on.
+    RemoveMany(u16, u16),
+    /// Keeps what `id % divisor` is not `rest` of.
+    Retain {
+        divisor: u16,
+        rest: u16,
+    },
+    Clear,
+    Len,
+    Iterate,
+    Keys,
+    Values,
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// All through one guard that is passed to each.
+    Guarded(Vec<Op>),
+    /// All through one pinned view.
+    Pinned(Vec<Op>),
+    /// All through one guard that belongs to no thread, where the back end has such.
+    Owned(Vec<Op>),
+    /// Goes on with a clone; its original must stay as it was.
+    Clone,
+    /// Goes on with a map collected from the content, some of it given twice.
+    Collect,
+    /// `Extend` of a map that is borrowed mutably.
+    Extend(Vec<u16>),
+    /// `Extend` of a shared map.
+    ExtendShared(Vec<u16>),
+}
+
+/// What a call said, in terms that both maps share.
+#[derive(Clone, Debug, PartialEq)]
+enum Answer {
+    Nothing,
+    Flag(bool),
+    Count(usize),
+    Value(Option<u64>),
+    Pair(Option<(u16, u64)>),
+    /// A try that failed: the number of the key and of the value that came back, and what is there.
+    Occupied {
+        key: u64,
+        value: u64,
+        current: u64,
+    },
+    /// The value that is in the map now, and whether a closure ran for it.
+    Present {
+        value: u64,
+        made: bool,
+    },
+    /// Sorted.
+    Pairs(Vec<(u16, u64)>),
+    /// Sorted.
+    Ids(Vec<u16>),
+    /// Sorted.
+    Numbers(Vec<u64>),
+}
+
+fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut items: Vec<T> = items.collect();
+    items.sort_unstable();
+    items
+}
+
+/// Numbers for keys and values. Both sides draw in the same sequence.
+#[derive(Clone, Debug, Default)]
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 += 1;
+        self.0
+    }
+}
+
+/// The reference: std's map, and what its last step answered.
+#[derive(Clone, Debug)]
+struct Model {
+    quality: Quality,
+    capacity: usize,
+    ids: u16,
+    entries: Reference<u16, u64>,
+    numbers: Numbers,
+    answers: Vec<Answer>,
+}
+
+impl Model {
+    fn pairs(&self) -> Vec<(u16, u64)> {
+        sorted(self.entries.iter().map(|(&id, &value)| (id, value)))
+    }
+
+    fn perform(&mut self, op: &Op) -> Answer {
+        let Model {
+            entries, numbers, ..
+        } = self;
+        match *op {
+            Op::Get(id) => Answer::Value(entries.get(&id).copied()),
+            Op::GetKeyValue(id) => Answer::Pair(entries.get(&id).map(|&value| (id, value))),
+            Op::ContainsKey(id) => Answer::Flag(entries.contains_key(&id)),
+            Op::Insert(id) => {
+                numbers.next();
+                Answer::Value(entries.insert(id, numbers.next()))
+            }
+            Op::TryInsert(id) => {
+                let key = numbers.next();
+                let value = numbers.next();
+                match entries.get(&id) {
+                    Some(&current) => Answer::Occupied {
+                        key,
+                        value,
+                        current,
+                    },
+                    None => {
+                        entries.insert(id, value);
+                        Answer::Value(Some(value))
+                    }
+                }
+            }
+            Op::GetOrInsert(id) => {
+                numbers.next();
+                let value = numbers.next();
+                let value = *entries.entry(id).or_insert(value);
+                Answer::Present { value, made: false }
+            }
+            Op::GetOrInsertWith(id) => {
+                numbers.next();
+                let made = !entries.contains_key(&id);
+                let value = *entries.entry(id).or_insert_with(|| numbers.next());
+                Answer::Present { value, made }
+            }
+            Op::Remove(id) => Answer::Value(entries.remove(&id)),
+            Op::RemoveEntry(id) => Answer::Pair(entries.remove_entry(&id)),
+            Op::InsertMany(first, many) => {
+                let mut old = 0;
+                for id in first..first.saturating_add(many) {
+                    numbers.next();
+                    old += usize::from(entries.insert(id, numbers.next()).is_some());
+                }
+                Answer::Count(old)
+            }
+            Op::RemoveMany(first, many) => Answer::Count(
+                (first..first.saturating_add(many))
+                    .filter(|id| entries.remove(id).is_some())
+                    .count(),
+            ),
+            Op::Retain { divisor, rest } => {
+                let seen = sorted(entries.iter().map(|(&id, &value)| (id, value)));
+                entries.retain(|&id, _| id % divisor != rest);
+                Answer::Pairs(seen)
+            }
+            Op::Clear => {
+                entries.clear();
+                Answer::Nothing
+            }
+            Op::Len => Answer::Count(entries.len()),
+            Op::Iterate => Answer::Pairs(sorted(entries.iter().map(|(&id, &value)| (id, value)))),
+            Op::Keys => Answer::Ids(sorted(entries.keys().copied())),
+            Op::Values => Answer::Numbers(sorted(entries.values().copied())),
+        }
+    }
+}
+
+/// Performs one `Op` on a map with a guard, or on a pinned view, which takes none. What the answer
+/// refers to is kept in `$kept`, to be read again later.
+macro_rules! perform {
+    ($op:expr, $numbers:expr, $kept:expr, $map:expr $(, $guard:expr)?) => {{
+        let map = $map;
+        let numbers: &mut Numbers = $numbers;
+        let mut keep = |value| -> u64 {
+            let value: &Value = value;
+            $kept.push((value, **value));
+            **value
+        };
+        match *$op {
+            Op::Get(id) => Answer::Value(map.get(&Id(id) $(, $guard)?).map(keep)),
+            Op::GetKeyValue(id) => Answer::Pair(
+                map.get_key_value(&probe(id) $(, $guard)?)
+                    .map(|(key, value)| (key.id, keep(value))),
+            ),
+            Op::ContainsKey(id) => {
+                let found = map.contains_key(&probe(id) $(, $guard)?);
+                assert_eq!(found, map.contains_key(&Id(id) $(, $guard)?));
+                Answer::Flag(found)
+            }
+            Op::Insert(id) => {
+                let key = Key { id, number: numbers.next() };
+                let value = Box::new(numbers.next());
+                Answer::Value(map.insert(key, value $(, $guard)?).map(keep))
+            }
+            Op::TryInsert(id) => {
+                let key = Key { id, number: numbers.next() };
+                let value = Box::new(numbers.next());
+                match map.try_insert(key, value $(, $guard)?) {
+                    Ok(value) => Answer::Value(Some(keep(value))),
+                    Err(occupied) => Answer::Occupied {
+                        key: occupied.key.number,
+                        value: *occupied.not_inserted,
+                        current: keep(occupied.current),
+                    },
+                }
+            }
+            Op::GetOrInsert(id) => {
+                let key = Key { id, number: numbers.next() };
+                let value = Box::new(numbers.next());
+                let value = keep(map.get_or_insert(key, value $(, $guard)?));
+                Answer::Present { value, made: false }
+            }
+            Op::GetOrInsertWith(id) => {
+                let mut made = false;
+                let key = Key { id, number: numbers.next() };
+                let make = || {
+                    made = true;
+                    Box::new(numbers.next())
+                };
+                let value = keep(map.get_or_insert_with(key, make $(, $guard)?));
+                Answer::Present { value, made }
+            }
+            Op::Remove(id) => Answer::Value(map.remove(&Id(id) $(, $guard)?).map(keep)),
+            Op::RemoveEntry(id) => Answer::Pair(
+                map.remove_entry(&probe(id) $(, $guard)?)
+                    .map(|(key, value)| (key.id, keep(value))),
+            ),
+            Op::InsertMany(first, many) => {
+                let mut old = 0;
+                for id in first..first.saturating_add(many) {
+                    let key = Key { id, number: numbers.next() };
+                    let value = Box::new(numbers.next());
+                    old += usize::from(map.insert(key, value $(, $guard)?).is_some());
+                }
+                Answer::Count(old)
+            }
+            Op::RemoveMany(first, many) => Answer::Count(
+                (first..first.saturating_add(many))
+                    .filter(|&id| map.remove(&Id(id) $(, $guard)?).is_some())
+                    .count(),
+            ),
+            Op::Retain { divisor, rest } => {
+                let mut seen = Vec::new();
+                map.retain(|key, value| {
+                    seen.push((key.id, **value));
+                    key.id % divisor != rest
+                } $(, $guard)?);
+                Answer::Pairs(sorted(seen.into_iter()))
+            }
+            Op::Clear => {
+                map.clear($($guard)?);
+                Answer::Nothing
+            }
+            Op::Len => Answer::Count(map.len()),
+            Op::Iterate => Answer::Pairs(sorted(
+                map.iter($($guard)?).map(|(key, value)| (key.id, keep(value))),
+            )),
+            Op::Keys => Answer::Ids(sorted(map.keys($($guard)?).map(|key| key.id))),
+            Op::Values => Answer::Numbers(sorted(map.values($($guard)?).map(keep))),
+        }
+    }};
+}
+
+/// What the guard still protects says what it said when it was handed out.
+fn assert_unchanged(kept: &[(&Value, u64)]) {
+    for (value, said) in kept {
+        assert_eq!(***value, *said, "a value changed under its guard");
+    }
+}
+
+/// The machine: with `GROWING` the key spaces are large and steps come in bulk.
+struct Oracle<const GROWING: bool>;
+
+fn ops(ids: u16, growing: bool) -> BoxedStrategy<Op> {
+    let id = 0..ids;
+    let single = prop_oneof![
+        2 => id.clone().prop_map(Op::Get),
+        1 => id.clone().prop_map(Op::GetKeyValue),
+        1 => id.clone().prop_map(Op::ContainsKey),
+        4 => id.clone().prop_map(Op::Insert),
+        2 => id.clone().prop_map(Op::TryInsert),
+        1 => id.clone().prop_map(Op::GetOrInsert),
+        2 => id.clone().prop_map(Op::GetOrInsertWith),
+        4 => id.clone().prop_map(Op::Remove),
+        2 => id.clone().prop_map(Op::RemoveEntry),
+    ];
+    let whole = prop_oneof![
+        3 => (2u16..5, 0u16..5).prop_map(|(divisor, draw)| {
+            let rest = draw % divisor;
+            Op::Retain { divisor, rest }
+        }),
+        1 => Just(Op::Clear),
+        2 => Just(Op::Len),
+        2 => Just(Op::Iterate),
+        1 => Just(Op::Keys),
+        1 => Just(Op::Values),
+    ];
+    let many = if growing { ids / 2 } else { ids };
+    let bulk = prop_oneof![
+        3 => (id.clone(), 1..=many).prop_map(|(first, many)| Op::InsertMany(first, many)),
+        1 => (id, 1..=many).prop_map(|(first, many)| Op::RemoveMany(first, many)),
+    ];
+    if growing {
+        prop_oneof![2 => single, 1 => whole, 3 => bulk].boxed()
+    } else {
+        prop_oneof![12 => single, 2 => whole, 1 => bulk].boxed()
+    }
+}
+
+impl<const GROWING: bool> ReferenceStateMachine for Oracle<GROWING> {
+    type State = Model;
+    type Transition = Step;
+
+    fn init_state() -> BoxedStrategy<Model> {
+        let quality = prop::sample::select(Quality::ALL.to_vec());
+        let capacity = prop::sample::select(vec![0, 0, 0, 1, 2, 3, 7, 8, 9, 64, 1000, 5000]);
+        let space = if GROWING { 512u16..4096 } else { 1u16..24 };
+        (quality, capacity, space)
+            .prop_map(|(quality, capacity, ids)| Model {
+                quality,
+                capacity,
+                ids: if GROWING && quality.crowds() {
+                    ids / 16
+                } else {
+                    ids
+                },
+                entries: Reference::new(),
+                numbers: Numbers::default(),
+                answers: Vec::new(),
+            })
+            .boxed()
+    }
+
+    fn transitions(model: &Model) -> BoxedStrategy<Step> {
+        let one = ops(model.ids, GROWING);
+        let run = prop::collection::vec(one.clone(), 1..8);
+        let given = prop::collection::vec(0..model.ids, 0..if GROWING { 400 } else { 12 });
+        prop_oneof![
+            5 => one.clone().prop_map(|op| Step::Guarded(vec![op])),
+            5 => one.prop_map(|op| Step::Pinned(vec![op])),
+            3 => run.clone().prop_map(Step::Guarded),
+            3 => run.clone().prop_map(Step::Pinned),
+            2 => run.prop_map(Step::Owned),
+            1 => Just(Step::Clone),
+            1 => Just(Step::Collect),
+            1 => given.clone().prop_map(Step::Extend),
+            1 => given.prop_map(Step::ExtendShared),
+        ]
+        .boxed()
+    }
+
+    fn apply(mut model: Model, step: &Step) -> Model {
+        model.answers = match step {
+            Step::Guarded(ops) | Step::Pinned(ops) | Step::Owned(ops) => {
+                ops.iter().map(|op| model.perform(op)).collect()
+            }
+            Step::Clone | Step::Collect => Vec::new(),
+            Step::Extend(ids) | Step::ExtendShared(ids) => {
+                for &id in ids {
+                    model.numbers.next();
+                    let value = model.numbers.next();
+                    model.entries.insert(id, value);
+                }
+                Vec::new()
+            }
+        };
+        model
+    }
+}
+
+/// The map under test.
+struct Tested {
+    map: Subject,
+    numbers: Numbers,
+}
+
+impl Tested {
+    fn pairs(&self, ids: &[u16]) -> Vec<(Key, Value)> {
+        let mut numbers = self.numbers.clone();
+        let mut pair = |&id| {
+            let number = numbers.next();
+            (Key { id, number }, Box::new(numbers.next()))
+        };
+        ids.iter().map(&mut pair).collect()
+    }
+}
+
+/// Whether two maps are equal, asked both ways: one is walked and the other searched.
+fn equal<K: Hash + Eq + Send + 'static, V: PartialEq + Send + 'static, S: BuildHasher>(
+    one: &HashMap<K, V, S>,
+    other: &HashMap<K, V, S>,
+) -> bool {
+    let equal = one == other;
+    assert_eq!(equal, other == one);
+    equal
+}
+
+/// A map equals its copy until either changes, in both directions.
+fn assert_separate(original: &Subject, copy: &Subject, ids: u16) {
+    assert!(equal(original, copy));
+    let guard = copy.guard();
+    let changed = copy
+        .iter(&guard)
+        .next()
+        .map(|(key, value)| (key.clone(), value.clone()));
+    match changed {
+        Some((key, value)) => {
+            copy.insert(key.clone(), Box::new(*value + 1), &guard);
+            assert!(!equal(original, copy));
+            copy.remove(&key, &guard);
+            assert!(!equal(original, copy));
+            copy.insert(key, value, &guard);
+        }
+        None => {
+            copy.insert(probe(ids), Box::new(0), &guard);
+            assert!(!equal(original, copy));
+            copy.remove(&Id(ids), &guard);
+        }
+    }
+    assert!(equal(original, copy));
+}
+
+impl<const GROWING: bool> StateMachineTest for Oracle<GROWING> {
+    type SystemUnderTest = Tested;
+    type Reference = Self;
+
+    fn init_test(model: &Model) -> Tested {
+        // The builder may be told in any order.
+        let map = match (model.capacity, model.ids % 2) {
+            (0, 0) => builder().hasher(model.quality).build(),
+            (capacity, 0) => builder().hasher(model.quality).capacity(capacity).build(),
+            (capacity, _) => builder().capacity(capacity).hasher(model.quality).build(),
+        };
+        assert_eq!(*map.hasher(), model.quality);
+        Tested {
+            map,
+            numbers: Numbers::default(),
+        }
+    }
+
+    fn apply(mut tested: Tested, model: &Model, step: Step) -> Tested {
+        match step {
+            Step::Guarded(ops) => {
+                let guard = tested.map.guard();
+                let mut kept = Vec::new();
+                for (op, answer) in ops.iter().zip(&model.answers) {
+                    let got = perform!(op, &mut tested.numbers, kept, &tested.map, &guard);
+                    assert_eq!(&got, answer, "{op:?}");
+                }
+                assert_unchanged(&kept);
+            }
+            Step::Pinned(ops) => {
+                let pinned = tested.map.pin();
+                let mut kept = Vec::new();
+                for (op, answer) in ops.iter().zip(&model.answers) {
+                    let got = perform!(op, &mut tested.numbers, kept, &pinned);
+                    assert_eq!(&got, answer, "{op:?}");
+                }
+                assert_unchanged(&kept);
+            }
+            Step::Owned(ops) => {
+                let pinned = pin_owned!(tested.map);
+                let mut kept = Vec::new();
+                for (op, answer) in ops.iter().zip(&model.answers) {
+                    let got = perform!(op, &mut tested.numbers, kept, &pinned);
+                    assert_eq!(&got, answer, "{op:?}");
+                }
+                assert_unchanged(&kept);
+            }
+            Step::Clone => {
+                let copy = tested.map.clone();
+                assert_eq!(copy.hasher(), tested.map.hasher());
+                assert_separate(&tested.map, &copy, model.ids);
+                tested.map = copy;
+            }
+            Step::Collect => {
+                let guard = tested.map.guard();
+                let stale = |(key, _): (&Key, &Value)| (key.clone(), Box::new(0));
+                let fresh = |(key, value): (&Key, &Value)| (key.clone(), value.clone());
+                let copy: Subject = tested
+                    .map
+                    .iter(&guard)
+                    .map(stale)
+                    .chain(tested.map.iter(&guard).map(fresh))
+                    .collect();
+                drop(guard);
+                assert_separate(&tested.map, &copy, model.ids);
+                tested.map = copy;
+            }
+            Step::Extend(ids) => {
+                let pairs = tested.pairs(&ids);
+                tested.map.extend(pairs);
+            }
+            Step::ExtendShared(ids) => {
+                let pairs = tested.pairs(&ids);
+                (&tested.map).extend(pairs);
+            }
+        }
+        tested.numbers = model.numbers.clone();
+        tested
+    }
+
+    fn check_invariants(tested: &Tested, model: &Model) {
+        let map = &tested.map;
+        let pairs = model.pairs();
+        assert_eq!(map.len(), pairs.len());
+        assert_eq!(map.is_empty(), pairs.is_empty());
+
+        let guard = map.guard();
+        for id in 0..model.ids {
+            let found = map.get(&Id(id), &guard).map(|value| **value);
+            assert_eq!(found, model.entries.get(&id).copied(), "id {id}");
+        }
+        let (least, most) = map.iter(&guard).size_hint();
+        assert!(least <= pairs.len() && most.is_none_or(|most| pairs.len() <= most));
+        let met = sorted(map.iter(&guard).map(|(key, value)| (key.id, **value)));
+        assert_eq!(met, pairs);
+
+        let pinned = map.pin();
+        let met = sorted((&pinned).into_iter().map(|(key, value)| (key.id, **value)));
+        assert_eq!(met, pairs);
+        assert_eq!(pinned.len(), pairs.len());
+        assert_eq!(pinned.is_empty(), pairs.is_empty());
+    }
+}
+
+fn config(cases: u32) -> ProptestConfig {
+    let asked = std::env::var_os("PROPTEST_CASES").is_some();
+    let standard = ProptestConfig::default();
+    ProptestConfig {
+        cases: if asked { standard.cases } else { cases },
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..standard
+    }
+}
+
+prop_state_machine! {
+    #![proptest_config(config(192))]
+    #[test]
+    fn few_keys_answer_as_std(sequential 1..120 => Oracle<false>);
+}
+
+prop_state_machine! {
+    #![proptest_config(config(40))]
+    #[test]
+    fn growing_maps_answer_as_std(sequential 1..40 => Oracle<true>);
+}
+
+// What the machine cannot reach through its one key type.
+
+#[test]
+fn strings_are_found_by_str() {
+    let map = HashMap::<String, usize>::default();
+    let pinned = map.pin();
+    for n in 0..500 {
+        assert_eq!(pinned.insert(n.to_string(), n), None);
+    }
+    for n in 0..500 {
+        let name: &str = &n.to_string();
+        assert_eq!(pinned.get(name), Some(&n));
+        assert_eq!(
+            pinned.get_key_value(name).map(|(k, _)| k.as_str()),
+            Some(name)
+        );
+        assert!(pinned.contains_key(name));
+        assert_eq!(pinned.remove(name), Some(&n));
+        assert_eq!(pinned.get(name), None);
+    }
+    assert!(map.is_empty());
+}
+
+#[test]
+fn maps_with_the_default_hasher_compare_and_print_as_std() {
+    let collect = |entries: &[(&'static str, i32)]| -> HashMap<&'static str, i32> {
+        entries.iter().copied().collect()
+    };
+    let map = collect(&[("a", 1), ("b", 2), ("a", 3)]);
+    let other = collect(&[("b", 2), ("a", 3)]);
+    assert!(equal(&map, &other));
+    assert_eq!(map, other);
+    assert_eq!(map.len(), 2);
+    let larger = collect(&[("a", 3), ("b", 2), ("c", 4)]);
+    assert!(!equal(&map, &larger));
+
+    let none = HashMap::<&str, u8>::default();
+    assert_eq!(none, HashMap::default());
+    assert_eq!(format!("{none:?}"), "{}");
+    let one = builder::<&str, u8>().capacity(10).build();
+    one.pin().insert("key", 7);
+    assert_eq!(format!("{one:?}"), r#"{"key": 7}"#);
+    assert_eq!(format!("{one:#?}"), "{\n    \"key\": 7,\n}");
+}
+
+#[test]
+fn an_occupied_error_says_what_happened() {
+    fn is_error<E: std::error::Error>(error: &E) -> String {
+        error.to_string()
+    }
+    let map = HashMap::<u32, char>::default();
+    let pinned = map.pin();
+    assert_eq!(pinned.try_insert(1, 'a').unwrap(), &'a');
+    let error = pinned.try_insert(1, 'b').unwrap_err();
+    assert_eq!(
+        (error.key, error.not_inserted, error.current),
+        (1, 'b', &'a')
+    );
+    assert!(!is_error(&error).is_empty());
+    assert!(!format!("{error:?}").is_empty());
+}
+
+/// All 64-bit hashes are legal, those at either end and those that differ only far down included.
+#[test]
+fn hashes_at_the_edges_are_found() {
+    let map = builder().hasher(Quality::Identity).build();
+    let edges = (0..64)
+        .flat_map(|bit| {
+            let power = 1u64 << bit;
+            [power, power - 1, power + 1, !power, power.wrapping_neg()]
+        })
+        .chain([0, u64::MAX]);
+    let edges = {
+        let mut edges = sorted(edges);
+        edges.dedup();
+        edges
+    };
+    let pinned = map.pin();
+    for &edge in &edges {
+        assert_eq!(pinned.insert(edge, !edge), None);
+    }
+    for &edge in &edges {
+        assert_eq!(pinned.get(&edge), Some(&!edge));
+    }
+    assert_eq!(sorted(pinned.keys().copied()), edges);
+    for (gone, &edge) in edges.iter().enumerate() {
+        assert_eq!(pinned.remove(&edge), Some(&!edge));
+        assert_eq!(pinned.get(&edge), None);
+        assert_eq!(pinned.len(), edges.len() - gone - 1);
+    }
+}
