@@ -28,14 +28,16 @@ use crate::stats::Stats;
 /// The letters are those of `docs/GUARANTEES.md`.
 ///
 /// * **A** A read (`get`, `get_key_value`, `contains_key`) writes no memory that another thread
-///   reads, takes no lock, never waits, and runs no destructor; nor does pinning, with the default
-///   back end. (With `Crossbeam` and `Seize` it may: pin once for a batch of reads.)
+///   reads, takes no lock, never waits, and runs no destructor. To pin, with the default back end,
+///   stores two words in a line of the thread's own, which is read by whoever wants to free, and
+///   runs no destructor either. (With `Crossbeam` and `Seize` it may: pin once for a batch of reads.)
 /// * **B** Every write is lock-free: with any thread stopped anywhere inside an operation, all
 ///   others finish theirs, while the table grows too.
 /// * **C** Every operation on one key takes effect at one instant between its call and its return.
 /// * **D** An entry that is present throughout an iteration is yielded exactly once.
 /// * **E** An entry never moves: a `&V` stays valid as long as its guard.
-/// * **G** A panic in a user's `Hash`, `Eq` or closure leaves the map whole.
+/// * **G** A panic in a user's `Hash`, `Eq` or closure leaves the map whole. One in the destructor of
+///   an entry that was removed comes out of a later write, of `flush`, or of the map's drop.
 ///
 /// # Types
 ///
@@ -444,6 +446,10 @@ where
     /// insert meanwhile may stay. Costs a walk over the map and a removal for each entry;
     /// lock-free.
     ///
+    /// # Panics
+    ///
+    /// If the destructor of an entry that was removed does. The rest is still there then.
+    ///
     /// ```
     /// let map = splitmap::HashMap::from([(1, "one")]);
     /// map.clear(&map.guard());
@@ -460,7 +466,8 @@ where
     ///
     /// # Panics
     ///
-    /// If `keep` does. Entries that it refused before stay removed.
+    /// If `keep` does, or the destructor of an entry that was removed. Entries that were refused
+    /// before stay removed, and the rest is not asked for.
     ///
     /// ```
     /// let map: splitmap::HashMap<u32, u32> = (0..10).map(|n| (n, n)).collect();

@@ -20,10 +20,14 @@ use crate::stats::Stats;
 /// Whether writers grow the table by themselves. A model says when.
 const AUTOMATIC: bool = !cfg!(loom);
 
-/// How many writes of a stripe lie between two looks at the length: a quarter of the buckets, so
-/// that a small table is not overrun, and at most a number that makes the look free.
-fn grow_period(order: Order) -> u64 {
-    (order.buckets() as u64 / 4).clamp(4, 64)
+/// Whether the write that is counted by `clock` looks at the length. The first few writes of a
+/// counter do, ever fewer, as there may be many threads that write little. Then one in a quarter of
+/// the buckets does, so that a small table is not overrun, and at least one in a number that makes
+/// the look free: it has to read a counter for each of so many participants.
+fn looks(clock: u64, order: Order, participants: usize) -> bool {
+    let period = (order.buckets() / 4).clamp(4, 64);
+    let period = period.max(participants / 16).next_power_of_two() as u64;
+    clock.is_power_of_two() || clock & (period - 1) == 0
 }
 
 /// See the file's header.
@@ -314,7 +318,8 @@ where
                 list.help();
             }
             // Not only after an insertion: every n-th write may happen to be another kind.
-            if clock.is_multiple_of(grow_period(directory.order())) {
+            let participants = list.pinned.protected().participants().unwrap_or(0);
+            if looks(clock, directory.order(), participants) {
                 list.grow(list.pinned.len());
             }
         }

@@ -39,7 +39,9 @@ impl<R: Reclaimer, G: Guard<R>> Guard<R> for &G {
 /// While it lives, every reference that was read under it stays valid, and no entry that any
 /// thread removes meanwhile is freed: **keep it short**. It cannot be sent to another thread, and
 /// it cannot outlive its map. Guards nest, and may be dropped in any order. A guard that is leaked
-/// keeps its thread pinned for ever: that costs memory, and nothing else.
+/// keeps its thread pinned for ever: then nothing that is removed from any map is freed before
+/// that map is dropped. A guard in a value of the map it is of does the same once the value is
+/// removed.
 ///
 /// ```
 /// let map = splitmap::HashMap::from([("a", 1)]);
@@ -242,7 +244,6 @@ impl<'g, R: Reclaimer> Pinned<'g, R> {
         }
     }
 
-    #[cfg(loom)]
     pub(crate) fn protected(self) -> Protected<'g, R> {
         self.protected
     }

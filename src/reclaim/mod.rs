@@ -38,6 +38,7 @@ mod leak;
 pub(crate) mod model;
 #[cfg(all(feature = "seize", not(loom)))]
 mod seize;
+mod stack;
 
 #[cfg(all(feature = "crossbeam-epoch", not(loom)))]
 pub use crossbeam::Crossbeam;

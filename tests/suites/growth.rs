@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 use std::hash::{Hash, Hasher};
+use std::sync::Barrier;
+use std::thread;
 
 use super::maps::{HashMap, builder};
 
@@ -51,6 +53,27 @@ fn assert_grown(map: &HashMap<Counted, u32>) {
     let comparisons = comparisons_per_read(map);
     // A table that is full has one entry a bucket; the node that is found is compared twice.
     assert!(comparisons < 4.0, "{comparisons} comparisons a read");
+}
+
+/// Each thread has a clock of its own with the default back end, and none of these runs far.
+#[test]
+fn by_many_threads_that_insert_a_little() {
+    const THREADS: u32 = 200;
+    let map = HashMap::default();
+    let all_have_inserted = Barrier::new(THREADS as usize);
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (map, all_have_inserted) = (&map, &all_have_inserted);
+            scope.spawn(move || {
+                for key in (thread..KEYS).step_by(THREADS as usize) {
+                    map.pin().insert(Counted(key), key);
+                }
+                // Nobody takes over the place of another.
+                all_have_inserted.wait();
+            });
+        }
+    });
+    assert_grown(&map);
 }
 
 #[test]

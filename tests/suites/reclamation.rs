@@ -1,3 +1,5 @@
+//! The bodies of `tests/reclamation.rs`.
+
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::hash::BuildHasherDefault;

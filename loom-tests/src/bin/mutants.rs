@@ -37,7 +37,9 @@ fn run(mut names: Vec<String>) -> Result<bool> {
     };
     let (quick, no_baseline) = (flag("quick"), flag("--no-baseline"));
 
-    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // Asked now: the build of a scratch copy may have left its binary where this one is looked for.
+    let home = std::env::var_os("CARGO_MANIFEST_DIR");
+    let home = home.map(PathBuf::from).ok_or("to be started by cargo")?;
     let mut mutants = read_all(&home.join("mutants"))?;
     if let Some(name) = names.iter().find(|n| mutants.iter().all(|m| m.name != **n)) {
         return Err(format!("there is no mutants/{name}.mutant").into());

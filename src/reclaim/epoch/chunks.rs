@@ -92,13 +92,13 @@ impl<T, const FIRST: usize> Chunks<T, FIRST> {
         let ours: Box<[T]> = indices.map(make).collect();
         let ours = Box::into_raw(ours);
         let null = ptr::null_mut();
-        // Release: pairs with the Acquire in `chunk` and here; publishes the elements.
-        // Acquire: who loses uses the winner's.
+        // Release: pairs with the Acquire in `chunk`; publishes the elements.
+        // Relaxed: who loses looks again, by `chunk`.
         let swing = self.chunks[chunk].compare_exchange(
             null,
             ours.cast(),
             Ordering::Release,
-            Ordering::Acquire,
+            Ordering::Relaxed,
         );
         if swing.is_err() {
             // SAFETY: from the box above; nobody else has seen it.

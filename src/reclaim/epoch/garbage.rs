@@ -64,13 +64,24 @@ impl Garbage {
         });
     }
 
+    /// Makes the first batch one that is not begun, as only the first of all may be.
+    fn settle(&mut self) {
+        let gone = std::mem::take(&mut self.gone);
+        if let Some(first) = self.batches.front_mut() {
+            first.objects.drain(..gone);
+        }
+    }
+
+    /// Sorts by stamp, so that [`pop`](Self::pop) gives all that is ripe.
+    pub(super) fn sort(&mut self, now: Epoch) {
+        self.settle();
+        let batches = self.batches.make_contiguous();
+        batches.sort_by_key(|batch| std::cmp::Reverse(batch.stamp.age(now)));
+    }
+
     /// Puts more behind; its stamps stay.
     pub(super) fn append(&mut self, mut more: Garbage) {
-        if more.gone > 0 {
-            // Only the first batch of all can be a begun one.
-            let first = &mut more.batches[0].objects;
-            first.drain(..more.gone);
-        }
+        more.settle();
         self.len += more.len;
         self.batches.append(&mut more.batches);
     }
@@ -159,6 +170,26 @@ mod tests {
         let expected = std::iter::once(1_000).chain(10..100).chain([2_000]);
         assert_eq!(all, expected.map(object).collect::<Vec<_>>());
         assert_eq!(ours.len(), 0);
+    }
+
+    #[test]
+    fn sorted_nothing_ripe_waits_behind_what_is_not() {
+        let mut garbage = Garbage::default();
+        for (number, stamp) in [(1, 0), (2, 7), (3, 0), (4, 5)] {
+            let mut more = Garbage::default();
+            more.push(object(10 * number), at(stamp));
+            more.push(object(number), at(stamp));
+            assert_eq!(more.pop_any(), Some(object(10 * number)));
+            garbage.append(more);
+        }
+        assert_eq!(garbage.pop(at(3)), Some(object(1)));
+        assert_eq!(garbage.pop(at(3)), None);
+        garbage.sort(at(3));
+        assert_eq!(garbage.pop(at(3)), Some(object(3)));
+        assert_eq!(garbage.pop(at(3)), None);
+        assert_eq!(garbage.pop(at(8)), Some(object(4)));
+        assert_eq!(garbage.pop_any(), Some(object(2)));
+        assert_eq!((garbage.pop_any(), garbage.len()), (None, 0));
     }
 
     #[test]

@@ -115,6 +115,11 @@ impl World {
         self.registry.advance().advanced
     }
 
+    /// Lowers the number of slots that are looked at, if nobody uses the last.
+    pub fn lower(&self) {
+        self.registry.lower();
+    }
+
     /// The present epoch, counted from the first.
     ///
     /// # Panics
@@ -127,9 +132,14 @@ impl World {
         number.expect("no model goes on for so long")
     }
 
+    /// How many slots a scan looks at.
+    pub fn looked_at(&self) -> usize {
+        self.registry.in_use().count()
+    }
+
     /// The greatest number of slots that were ever in use, or more.
     pub fn participants(&self) -> usize {
-        self.registry.high()
+        self.registry.most()
     }
 
     /// Links a new object.

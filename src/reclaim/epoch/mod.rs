@@ -4,6 +4,7 @@
 //! thread     this thread's slot                       (the only file that knows thread-locals)
 //! handles    slots in hand instead, for models        (under `cfg(loom)` alone)
 //! store      the garbage of one map: retire, tick, flush, drop
+//! bag        the garbage of one participant in it, and who may touch that
 //! registry   who is pinned, and when the epoch may advance
 //! garbage    a queue of retired objects               chunks   a sequence that grows in place
 //! fences     the two halves of an asymmetric fence
@@ -11,6 +12,7 @@
 //!
 //! The proofs are in `docs/RECLAMATION.md`.
 
+mod bag;
 mod chunks;
 mod fences;
 mod garbage;
@@ -39,8 +41,8 @@ mod back_end {
     /// |---|---|
     /// | types | any `K` and `V`: borrowed ones too, and if the map stays on one thread such that cannot be sent |
     /// | retired entries | freed by threads that hold the map: a few at the end of a write, all that no guard can see by [`flush`](crate::HashMap::flush), the rest when the map is dropped |
-    /// | a destructor that panics | comes out of the write, `flush` or drop that ran it, whose effect is complete; nothing else is lost |
-    /// | pinning | two plain stores; wait-free, and runs no destructor. (Without membarrier(2), so off Linux or where it is refused: and a fence.) |
+    /// | a destructor that panics | comes out of the write, `flush` or drop that ran it; nothing else is lost, and a write of one key is complete |
+    /// | pinning | two plain stores; wait-free, and runs no destructor. (Without membarrier(2), so off Linux or where it is refused: and a fence.) A thread's first claims a place; the first of the process registers for membarrier, which may take milliseconds |
     /// | owned guards | yes |
     /// | `get` | wait-free, within the bound of guarantee A |
     #[derive(Debug)]
@@ -87,7 +89,7 @@ mod back_end {
 
         #[inline]
         fn participants(_: &Store) -> Option<usize> {
-            Some(REGISTRY.high())
+            Some(REGISTRY.most())
         }
 
         fn len(store: &Store) -> usize {

@@ -22,7 +22,7 @@
 //! * A slot may be claimed if nobody owns it and no guard is alive on it. Giving a slot up while
 //!   guards are alive on it is therefore nothing special: the last of them frees it.
 //! * Slots are never freed before the registry is, and `high` is greater than the index of each
-//!   that was ever pinned.
+//!   that is pinned.
 
 use std::time::{Duration, SystemTime};
 
@@ -47,6 +47,9 @@ const FIRST_SLOTS: usize = 2;
 /// How many slots are looked at before a new one is taken.
 const LOOKS: usize = 64;
 
+/// By how much `high` is lowered at a time.
+const LOWERED: usize = if cfg!(loom) { 1 } else { 64 };
+
 /// An epoch, as it stands in the word of a slot with one guard. They wrap around: a reader would
 /// have to stop between two instructions for 2^48 of them to be mistaken for a recent one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +72,13 @@ impl Epoch {
     /// `now` may be the older of the two.
     #[inline]
     pub(super) fn is_over(self, now: Epoch) -> bool {
-        now.0.wrapping_sub(self.0).cast_signed() >= 3 * STEP.cast_signed()
+        self.age(now) >= 3 * STEP.cast_signed()
+    }
+
+    /// How much later `now` is, in some unit.
+    #[inline]
+    pub(super) fn age(self, now: Epoch) -> i64 {
+        now.0.wrapping_sub(self.0).cast_signed()
     }
 }
 
@@ -161,8 +170,12 @@ impl Slot {
 pub struct Registry {
     epoch: CachePadded<AtomicU64>,
     slots: Chunks<Slot, FIRST_SLOTS>,
-    /// Greater than the index of every slot that was ever pinned.
+    /// Greater than the index of every slot that is pinned.
     high: AtomicUsize,
+    /// Greater than the index of every slot that was ever pinned.
+    most: AtomicUsize,
+    /// Up to here new slots may be taken without a look at all others.
+    may_grow_to: tally::AtomicUsize,
     /// Where to look first for a slot.
     last_claimed: tally::AtomicUsize,
     /// A [`Fences`], or 0 while nobody has asked.
@@ -189,6 +202,8 @@ impl Registry {
             epoch: CachePadded::new(AtomicU64::new(Epoch::FIRST.0)),
             slots: Chunks::new(),
             high: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
+            may_grow_to: tally::AtomicUsize::new(0),
             last_claimed: tally::AtomicUsize::new(0),
             fences: tally::AtomicU8::new(0),
             blocked: tally::AtomicUsize::new(0),
@@ -202,6 +217,8 @@ impl Registry {
             epoch: CachePadded::new(AtomicU64::new(Epoch::FIRST.0)),
             slots: Chunks::new(),
             high: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
+            may_grow_to: tally::AtomicUsize::new(0),
             last_claimed: tally::AtomicUsize::new(0),
             fences: tally::AtomicU8::new(0),
             blocked: tally::AtomicUsize::new(0),
@@ -239,24 +256,34 @@ impl Registry {
 
     /// A slot that is the caller's alone, to be given up.
     ///
-    /// Looks at some of those that were in use before, from the one that was claimed last, and
-    /// takes a new one if they are all taken: so there are never many more than are in use at a
-    /// time, and the number of steps is bounded.
+    /// Looks at a few of those below `high`, from the one that was claimed last. If they are all
+    /// taken, takes a new one as long as that leaves at most a quarter of all unused; else goes
+    /// through all. So the steps are bounded by the slots that there are, and these by what was in
+    /// use at a time.
     ///
     /// # Panics
     ///
     /// If there are too many in use.
     pub(super) fn claim(&self) -> &Slot {
-        // Acquire: see `in_use`.
-        let high = self.high.load(Ordering::Acquire);
-        // Relaxed: a hint.
+        // Relaxed: a hint, as the two that follow.
+        let high = self.high.load(Ordering::Relaxed);
+        // Relaxed: as above.
         let last = self.last_claimed.load(Ordering::Relaxed);
-        let again = (0..high.min(LOOKS)).map(|step| (last + step) % high);
-        // A new one may be taken as soon as it is there, but each time by one that goes on.
-        for index in again.chain(high..MOST_SLOTS) {
+        let near = (0..high.min(LOOKS)).map(|step| (last + step) % high);
+        // Relaxed: as above.
+        let may_grow = high <= LOOKS || high < self.may_grow_to.load(Ordering::Relaxed);
+        let all = 0..if may_grow { 0 } else { high };
+        for index in near.chain(all) {
             if let Some(slot) = self.claim_at(index) {
-                // Relaxed: a hint.
-                self.last_claimed.store(index, Ordering::Relaxed);
+                return slot;
+            }
+        }
+        if !may_grow {
+            // Relaxed: as above.
+            self.may_grow_to.store(high + high / 4, Ordering::Relaxed);
+        }
+        for index in high..MOST_SLOTS {
+            if let Some(slot) = self.claim_at(index) {
                 return slot;
             }
         }
@@ -270,28 +297,58 @@ impl Registry {
         if !slot.claim() {
             return None;
         }
-        // Relaxed: who reads a greater number comes, by coherence, after whoever wrote it; F
-        // orders it before H like a write of our own.
+        // Relaxed: a scan that comes later sees it, as F, which follows, comes before its H. That
+        // goes for a number that was high enough already, too: it comes, by coherence, after
+        // whoever wrote it; and nobody is about to lower it, which takes the slot that is ours.
         if self.high.load(Ordering::Relaxed) <= index {
-            // AcqRel: an RMW, so that it never goes back. F, which follows, orders it before H:
-            // who scans later sees it.
-            self.high.fetch_max(index + 1, Ordering::AcqRel);
+            // Relaxed: as above. An RMW, so that it does not fall.
+            self.high.fetch_max(index + 1, Ordering::Relaxed);
         }
+        // Relaxed: as above, but that it never falls.
+        if self.most.load(Ordering::Relaxed) <= index {
+            // Relaxed: published by what the participant does.
+            self.most.fetch_max(index + 1, Ordering::Relaxed);
+        }
+        // Relaxed: a hint.
+        self.last_claimed.store(index, Ordering::Relaxed);
         Some(slot)
     }
 
+    /// Lowers `high` over slots that nobody uses, if there are enough: what many participants
+    /// needed at a time is not looked at for ever. A bounded number of steps.
+    pub(super) fn lower(&self) {
+        // Relaxed: looked at again by the compare-exchange.
+        let high = self.high.load(Ordering::Relaxed);
+        // The slots are ours meanwhile, so nobody is pinned on them or about to be.
+        let ours = (high.saturating_sub(LOWERED)..high)
+            .rev()
+            .map_while(|index| self.slots.get(index).filter(|slot| slot.claim()));
+        let ours: Vec<&Slot> = ours.collect();
+        if ours.len() == LOWERED {
+            // Release: pairs with the Acquire in `in_use`: a scan that does not look at these slots
+            // any more comes after what was done on them.
+            // Relaxed: somebody has claimed one that is higher still, or lowered.
+            let _ = self.high.compare_exchange(
+                high,
+                high - LOWERED,
+                Ordering::Release,
+                Ordering::Relaxed,
+            );
+        }
+        ours.into_iter().for_each(Slot::give_up);
+    }
+
     /// The slots that may be pinned.
-    fn in_use(&self) -> impl Iterator<Item = &Slot> {
-        // Acquire: after H; see `claim`. Also the number of participants that a reader asks for:
-        // it has acquired what a participant did, and so its number.
+    pub(super) fn in_use(&self) -> impl Iterator<Item = &Slot> {
+        // Acquire: pairs with the Release in `lower`. After H: see `claim_at`.
         let high = self.high.load(Ordering::Acquire);
         (0..high).filter_map(|index| self.slots.get(index))
     }
 
-    /// An upper bound on the slots that were ever pinned.
-    pub(super) fn high(&self) -> usize {
-        // Acquire: see `in_use`.
-        self.high.load(Ordering::Acquire)
+    /// An upper bound on the slots that were ever in use.
+    pub(super) fn most(&self) -> usize {
+        // Relaxed: who asks has acquired what a participant did, and so sees its number.
+        self.most.load(Ordering::Relaxed)
     }
 
     /// Whether nobody is pinned on a slot. After a heavy fence.
@@ -348,14 +405,14 @@ impl Registry {
         pin.expect("a slot that was just claimed has no guard")
     }
 
-    /// Unpins and pins again, if there is no other guard on the slot.
+    /// Unpins and pins again, if there is no other guard on the slot. No fence: the slot is never
+    /// seen unpinned, and F of the pin before serves this one too (`docs/RECLAMATION.md`, 4 iii).
     pub(super) fn repin(&self, pin: &mut Pin<'_>) {
         let slot = pin.slot;
         // Relaxed: written by us alone.
         if slot.word.load(Ordering::Relaxed) & DEPTH == 1 {
             // Release: as in `pin`.
             slot.word.store(self.epoch().0, Ordering::Release);
-            slot.fences.light();
         }
     }
 
@@ -387,16 +444,19 @@ impl Registry {
         // H is before this: `high`, the chunks and the words are read after it.
         let all_in = self.all_in(epoch);
         if all_in {
-            // Release: pairs with the Acquire in `epoch`; hands on what the scan has seen.
-            // Acquire: goes on with what earlier scans have seen. Not a store: one that comes
-            // late would take the epoch back.
+            // Release: pairs with the Acquire in `epoch`; hands on what the scan has seen. What
+            // earlier scans have seen was acquired with the epoch, which is still the same. Not a
+            // store: one that comes late would take the epoch back.
             // Relaxed: somebody else has advanced.
             let _ = self.epoch.compare_exchange(
                 epoch.0,
                 epoch.next().0,
-                Ordering::AcqRel,
+                Ordering::Release,
                 Ordering::Relaxed,
             );
+            if cfg!(not(loom)) {
+                self.lower();
+            }
             // Relaxed: statistics.
             self.blocked_since.store(0, Ordering::Relaxed);
             // Relaxed: as above.
@@ -423,10 +483,8 @@ impl Registry {
     fn note_blocked(&self) {
         // Relaxed: a statistic.
         if self.blocked.fetch_add(1, Ordering::Relaxed) == 0 {
-            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-            let now = now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX));
             // Relaxed: a statistic.
-            self.blocked_since.store(now, Ordering::Relaxed);
+            self.blocked_since.store(nanoseconds(), Ordering::Relaxed);
         }
     }
 
@@ -446,6 +504,15 @@ impl Registry {
     pub(super) fn pinned(&self) -> usize {
         self.in_use().filter(|slot| slot.is_pinned()).count()
     }
+}
+
+/// The time since 1970; 0 where there is no clock to ask.
+fn nanoseconds() -> u64 {
+    if cfg!(any(miri, target_family = "wasm")) {
+        return 0;
+    }
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))
 }
 
 /// A pin: while it is alive, nothing is freed that could be reached when it was made.
@@ -469,5 +536,103 @@ impl Drop for Pin<'_> {
         // Release: pairs with the Acquire in `all_in` and `is_pinned`; what was read under the
         // guard happens before whatever its end allows.
         self.slot.word.store(word - 1, Ordering::Release);
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    fn high(registry: &Registry) -> usize {
+        registry.in_use().count()
+    }
+
+    #[test]
+    fn an_epoch_is_over_three_later_also_where_numbers_wrap() {
+        for start in [0, 1, u64::MAX / STEP - 1, u64::MAX / STEP] {
+            let stamp = Epoch(start * STEP + 1);
+            let (second, third) = (stamp.next().next(), stamp.next().next().next());
+            assert!(third.0 & DEPTH == 1 && third.is_over(third.next().next().next()));
+            assert!(stamp.is_over(third) && !stamp.is_over(second));
+            assert!(!third.is_over(stamp), "the older of the two is asked about");
+        }
+    }
+
+    #[test]
+    fn a_pin_keeps_the_epoch_and_refreshing_lets_it_go_on() {
+        let registry = Registry::new();
+        let slot = registry.claim();
+        let mut pin = registry.pin(slot).unwrap();
+        assert!(registry.advance().advanced);
+        assert!(!registry.advance().advanced);
+        registry.repin(&mut pin);
+        assert!(registry.advance().advanced);
+        let second = registry.pin(slot).unwrap();
+        assert!(!registry.is_alone(&pin));
+        registry.repin(&mut pin);
+        assert!(!registry.advance().advanced, "another guard is on the slot");
+        drop((pin, second));
+        assert!(registry.advance().advanced);
+    }
+
+    #[test]
+    fn a_slot_with_a_guard_is_nobody_elses() {
+        let registry = Registry::new();
+        let slot = registry.claim();
+        let pin = registry.pin(slot).unwrap();
+        slot.give_up();
+        assert_eq!(registry.claim().index(), 1);
+        drop(pin);
+        registry.last_claimed.store(0, Ordering::Relaxed);
+        assert_eq!(registry.claim().index(), 0);
+    }
+
+    #[test]
+    fn a_slot_takes_only_so_many_guards() {
+        let registry = Registry::new();
+        let slot = registry.claim();
+        let pins: Vec<_> = std::iter::from_fn(|| registry.pin(slot)).collect();
+        assert_eq!(pins.len() as u64, DEPTH);
+        assert!(!registry.is_idle(slot.index()));
+        drop(pins);
+        assert!(registry.is_idle(slot.index()));
+    }
+
+    #[test]
+    fn slots_are_used_again_while_many_others_are_kept() {
+        let registry = Registry::new();
+        let kept: Vec<_> = (0..300).map(|_| registry.pin_alone()).collect();
+        let mut last = registry.pin_alone();
+        for _ in 0..10_000 {
+            // The next is there before the last is gone.
+            last = registry.pin_alone();
+        }
+        drop(last);
+        let most = registry.most();
+        assert!(
+            most <= 302 + 302 / 4 + LOOKS,
+            "{most} slots for 302 at a time"
+        );
+        drop(kept);
+    }
+
+    #[test]
+    fn what_many_needed_is_not_looked_at_for_ever() {
+        let registry = Registry::new();
+        let pins: Vec<_> = (0..1_000).map(|_| registry.pin_alone()).collect();
+        assert!(high(&registry) >= 1_000);
+        drop(pins);
+        for _ in 0..100 {
+            assert!(registry.advance().advanced);
+        }
+        assert!(
+            high(&registry) < LOWERED,
+            "{} slots are looked at",
+            high(&registry)
+        );
+        assert!(registry.most() >= 1_000, "who took part is remembered");
+        let pin = registry.pin_alone();
+        assert!(registry.advance().advanced && !registry.advance().advanced);
+        drop(pin);
     }
 }

@@ -4,43 +4,21 @@
 //! frees it, a few at the end of each write. Nothing outlives the map: dropping the store frees
 //! the rest. So entries are dropped by nobody but threads that hold the map, which is why they
 //! may borrow, and may be bound to one thread.
-//!
-//! # Whose bag it is
-//!
-//! A bag belongs to whoever is pinned on the slot with its number. Others may take its garbage when
-//! nobody is: they raise `taken`, execute a heavy fence, and look at the slot.
-//!
-//! * If the owner's pin (its light fence) comes first, the other sees it pinned, and gives up; or
-//!   it sees a later end of that pin, and has acquired it: that section is over.
-//! * If the heavy fence comes first, the owner sees `taken` when it looks, for as long as it is
-//!   raised, and touches nothing: it puts its garbage beside the bags, as a parcel.
-//!
-//! The owner never waits, and pays one load. A flag that stays raised, because its thread died in
-//! between, only means parcels for ever.
 
-use std::cell::Cell;
-use std::ptr;
-
+use super::bag::{Bag, Contents, Pending, Taken, budget, free};
 use super::chunks::Chunks;
 use super::garbage::{Garbage, Object};
-use super::registry::{Epoch, Pin, Registry, Slot};
+use super::registry::{Pin, Registry, Slot};
 use crate::reclaim::Dispose;
 use crate::reclaim::count::Count;
 use crate::reclaim::lazy::LazyBox;
+use crate::reclaim::stack::Stack;
 use crate::stats::Stats;
-use crate::sync::tally;
-use crate::sync::{AtomicBool, AtomicPtr, Exclusive, Ordering, Witness};
+use crate::sync::Ordering;
 
 /// After how many of its writes to a map a thread sees to the epoch: so many that the heavy fence
 /// costs a write next to nothing.
 const WINDOW: u8 = if cfg!(any(loom, shuttle)) { 1 } else { 128 };
-
-/// What one write frees at the most: it grows with what is pending, so that a burst drains.
-fn budget(pending: usize) -> usize {
-    const LEAST: usize = 2;
-    const MOST: usize = 8;
-    (pending / 256).clamp(LEAST, MOST)
-}
 
 /// How often `flush` tries to advance the epoch. Three times would do if no reader ever came
 /// between; one that is pinned for the moment is gone at a later attempt.
@@ -55,152 +33,11 @@ struct Bags {
     /// How the objects are freed when the store is dropped.
     dispose: unsafe fn(*mut ()),
     /// By the index of the slot.
-    bags: Chunks<Bag, 1>,
-    /// Garbage that belongs to nobody: a stack, of which all is taken at once.
-    parcels: AtomicPtr<Parcel>,
+    bags: Chunks<LazyBox<Bag>, 8>,
+    /// Garbage that belongs to nobody, with its bytes.
+    parcels: Stack<(Garbage, usize)>,
     /// The objects in parcels, and their bytes.
     sent: Pending,
-}
-
-#[repr(align(128))]
-struct Bag {
-    taken: AtomicBool,
-    /// Destructors of this bag's garbage are running: no more are started on top of them. Used by
-    /// whoever is pinned on the slot alone, whoever has the contents.
-    is_freeing: AtomicBool,
-    count: Count,
-    pending: Pending,
-    contents: Exclusive<Contents>,
-}
-
-/// What is pending somewhere: statistics.
-#[derive(Default)]
-struct Pending {
-    objects: tally::AtomicUsize,
-    bytes: tally::AtomicUsize,
-}
-
-#[derive(Default)]
-struct Contents {
-    garbage: Garbage,
-    bytes: usize,
-    /// Writes of the present window.
-    writes: u8,
-    /// The epoch at the last end of a window.
-    seen: Epoch,
-    /// The bag whose owner was asked after last, as far as that fits.
-    asked: u32,
-}
-
-/// No two bags share a line, nor the pair of lines that a processor fetches; and one is enough.
-#[cfg(all(target_pointer_width = "64", not(any(loom, shuttle))))]
-const _: () = assert!(size_of::<Bag>() == 128);
-
-struct Parcel {
-    garbage: Garbage,
-    bytes: usize,
-    /// The address of the next. Not a pointer: a push may succeed on an address that was freed and
-    /// given out again since it was read, and it is the new parcel there that is meant.
-    next: Cell<usize>,
-    witness: Witness,
-}
-
-impl Pending {
-    /// Where one thread alone writes: after each change of the contents.
-    #[inline]
-    fn set(&self, contents: &Contents) {
-        // Relaxed: a statistic.
-        self.objects
-            .store(contents.garbage.len(), Ordering::Relaxed);
-        // Relaxed: a statistic.
-        self.bytes.store(contents.bytes, Ordering::Relaxed);
-    }
-}
-
-impl Bag {
-    fn new(_: usize) -> Self {
-        Bag {
-            taken: AtomicBool::new(false),
-            is_freeing: AtomicBool::new(false),
-            count: Count::new(),
-            pending: Pending::default(),
-            contents: Exclusive::default(),
-        }
-    }
-
-    /// As `with`, for what changes the garbage.
-    ///
-    /// # Safety
-    ///
-    /// That of `with`.
-    #[inline]
-    unsafe fn change<A>(&self, change: impl FnOnce(&mut Contents) -> A) -> Option<A> {
-        let change = |contents: &mut Contents| {
-            let answer = change(contents);
-            self.pending.set(contents);
-            answer
-        };
-        // SAFETY: the caller's promise.
-        unsafe { self.with(change) }
-    }
-
-    /// The owner's access: `None` while somebody else may have it.
-    ///
-    /// # Safety
-    ///
-    /// The calling thread is pinned on the bag's slot. `access` runs no user code.
-    #[inline]
-    unsafe fn with<A>(&self, access: impl FnOnce(&mut Contents) -> A) -> Option<A> {
-        // Acquire: pairs with the Release in the drop of `Taken`; what was done to the contents
-        // happens before what is done here.
-        if self.taken.load(Ordering::Acquire) {
-            return None;
-        }
-        // SAFETY: by the file's header, nobody else has access for as long as the thread is
-        // pinned: the heavy fence of whoever raises `taken` now comes after our light one.
-        Some(unsafe { self.contents.with(access) })
-    }
-}
-
-/// A raised `taken`: lowered by its drop.
-struct Taken<'b> {
-    bag: &'b Bag,
-    index: usize,
-}
-
-impl<'b> Taken<'b> {
-    fn raise(index: usize, bag: &'b Bag) -> Option<Self> {
-        // Acquire: pairs with the Release in `drop`; goes on after whoever had it raised before.
-        // Relaxed: somebody else has it raised.
-        let raise = bag
-            .taken
-            .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
-        raise.ok().map(|_| Taken { bag, index })
-    }
-
-    /// What is in the bag, if nobody is pinned on its slot.
-    ///
-    /// # Safety
-    ///
-    /// A heavy fence of `registry` was executed since the flag was raised.
-    unsafe fn contents(&self, registry: &Registry) -> Option<(Garbage, usize)> {
-        let take = |contents: &mut Contents| {
-            let garbage = std::mem::take(&mut contents.garbage);
-            let bytes = std::mem::take(&mut contents.bytes);
-            self.bag.pending.set(contents);
-            (garbage, bytes)
-        };
-        // SAFETY: by the file's header; that the slot is idle was acquired.
-        let take = || unsafe { self.bag.contents.with(take) };
-        registry.is_idle(self.index).then(take)
-    }
-}
-
-impl Drop for Taken<'_> {
-    fn drop(&mut self) {
-        // Release: pairs with the Acquire in `raise` and `Bag::with`.
-        self.bag.taken.store(false, Ordering::Release);
-    }
 }
 
 impl Bags {
@@ -208,13 +45,24 @@ impl Bags {
         Bags {
             dispose: D::dispose,
             bags: Chunks::new(),
-            parcels: AtomicPtr::new(ptr::null_mut()),
+            parcels: Stack::new(),
             sent: Pending::default(),
         }
     }
 
     fn of(&self, slot: &Slot) -> &Bag {
-        self.bags.get_or_make(slot.index(), Bag::new)
+        let place = self.bags.get_or_make(slot.index(), |_| LazyBox::new());
+        place.get_or_make(Bag::new)
+    }
+
+    fn get(&self, slot: &Slot) -> Option<&Bag> {
+        self.bags.get(slot.index())?.get()
+    }
+
+    /// The bags that there are, with the indices of their slots.
+    fn iter(&self) -> impl Iterator<Item = (usize, &Bag)> {
+        let places = self.bags.iter();
+        places.filter_map(|(index, place)| Some((index, place.get()?)))
     }
 
     /// Puts garbage beside the bags.
@@ -225,52 +73,18 @@ impl Bags {
             .fetch_add(garbage.len(), Ordering::Relaxed);
         // Relaxed: as above.
         self.sent.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let parcel = Box::into_raw(Box::new(Parcel {
-            garbage,
-            bytes,
-            next: Cell::new(0),
-            witness: Witness::new(),
-        }));
-        parcel.expose_provenance();
-        // Relaxed: not looked into.
-        let mut top = self.parcels.load(Ordering::Relaxed);
-        loop {
-            // SAFETY: still ours.
-            unsafe { &*parcel }.next.set(top.addr());
-            // Release: pairs with the Acquire in `receive`; publishes the parcel.
-            // Relaxed: not looked into.
-            let swing =
-                self.parcels
-                    .compare_exchange(top, parcel, Ordering::Release, Ordering::Relaxed);
-            match swing {
-                Ok(_) => return,
-                Err(now) => top = now,
-            }
-        }
+        self.parcels.push((garbage, bytes));
     }
 
     /// Takes all that stands beside the bags.
     fn receive(&self) -> Option<(Garbage, usize)> {
-        // Relaxed: a hint.
-        if self.parcels.load(Ordering::Relaxed).is_null() {
+        if !self.parcels.has_some() {
             return None;
         }
-        // Acquire: pairs with the Release in `send`, and with those before it: every write to
-        // the stack is a read-modify-write.
-        let mut parcel = self.parcels.swap(ptr::null_mut(), Ordering::Acquire);
         let (mut garbage, mut bytes) = (Garbage::default(), 0);
-        while !parcel.is_null() {
-            // SAFETY: from the box in `send`; the whole stack is ours since the swap.
-            let Parcel {
-                garbage: more,
-                bytes: more_bytes,
-                next,
-                witness,
-            } = *unsafe { Box::from_raw(parcel) };
-            witness.touch();
+        for (more, more_bytes) in self.parcels.take().into_iter().rev() {
             garbage.append(more);
             bytes += more_bytes;
-            parcel = ptr::with_exposed_provenance_mut(next.get());
         }
         // Relaxed: statistics.
         self.sent
@@ -283,12 +97,9 @@ impl Bags {
 
     /// The next bag after `asked`, around, that has garbage and whose owner is gone.
     fn next_left_behind(&self, asked: usize, registry: &Registry) -> Option<(usize, &Bag)> {
-        // Relaxed: a hint.
-        let has_garbage = |bag: &Bag| bag.pending.objects.load(Ordering::Relaxed) > 0;
         let mut left = self
-            .bags
             .iter()
-            .filter(|&(index, bag)| has_garbage(bag) && registry.is_free(index));
+            .filter(|&(index, bag)| bag.pending.is_some() && registry.is_free(index));
         let first = left.next()?;
         if first.0 > asked {
             return Some(first);
@@ -351,11 +162,7 @@ impl Store {
     }
 
     pub(super) fn len(&self) -> usize {
-        let bags = self
-            .bags
-            .get()
-            .into_iter()
-            .flat_map(|bags| bags.bags.iter());
+        let bags = self.bags.get().into_iter().flat_map(Bags::iter);
         Count::sum(bags.map(|(_, bag)| &bag.count))
     }
 
@@ -366,11 +173,10 @@ impl Store {
         let Some(bags) = self.bags.get() else {
             return;
         };
-        let Some(bag) = bags.bags.get(pin.slot().index()) else {
+        let Some(bag) = bags.get(pin.slot()) else {
             return;
         };
-        // Relaxed: written by this thread alone.
-        if bag.is_freeing.load(Ordering::Relaxed) {
+        if bag.is_freeing() {
             return;
         }
         let now = registry.epoch();
@@ -491,6 +297,7 @@ impl Store {
             }
         }
         let now = registry.epoch();
+        haul.garbage.sort(now);
         while let Some(Object(object)) = haul.garbage.pop(now) {
             // SAFETY: still allocated.
             haul.bytes -= unsafe { D::bytes(object) };
@@ -510,7 +317,8 @@ impl Store {
     /// Raises the `taken` of a bag for ever, as a thread does that dies in between.
     #[cfg(loom)]
     pub(super) fn divert(&self, index: usize) {
-        let bag = self.bags.get().and_then(|bags| bags.bags.get(index));
+        let place = self.bags.get().and_then(|bags| bags.bags.get(index));
+        let bag = place.and_then(LazyBox::get);
         let taken = bag.and_then(|bag| Taken::raise(index, bag));
         std::mem::forget(taken.expect("the bag is there, and nobody has it"));
     }
@@ -518,7 +326,7 @@ impl Store {
     pub(super) fn stats(&self, registry: &Registry) -> Stats {
         let (mut pending, mut pending_bytes) = (0, 0);
         if let Some(bags) = self.bags.get() {
-            let all = bags.bags.iter().map(|(_, bag)| &bag.pending);
+            let all = bags.iter().map(|(_, bag)| &bag.pending);
             for part in all.chain([&bags.sent]) {
                 // Relaxed: statistics.
                 pending += part.objects.load(Ordering::Relaxed);
@@ -533,45 +341,8 @@ impl Store {
             blocked_advances: Some(blocked_advances),
             blocked_since,
             pinned: Some(registry.pinned()),
-            participants: Some(registry.high()),
+            participants: Some(registry.most()),
         }
-    }
-}
-
-/// Frees the oldest objects of a bag, as far as they are ripe.
-///
-/// # Safety
-///
-/// The thread is pinned on the bag's slot, and the bag's objects are for this `D`.
-unsafe fn free<D: Dispose>(bag: &Bag, now: Epoch, budget: usize) {
-    /// Lowers the flag, also after a panic.
-    struct Freeing<'b>(&'b Bag);
-
-    impl Drop for Freeing<'_> {
-        fn drop(&mut self) {
-            // Relaxed: written by this thread alone.
-            self.0.is_freeing.store(false, Ordering::Relaxed);
-        }
-    }
-
-    // Relaxed: as above.
-    bag.is_freeing.store(true, Ordering::Relaxed);
-    let _freeing = Freeing(bag);
-    let pop = |contents: &mut Contents| {
-        let Object(object) = contents.garbage.pop(now)?;
-        // SAFETY: still allocated.
-        contents.bytes -= unsafe { D::bytes(object) };
-        Some(object)
-    };
-    for _ in 0..budget {
-        // SAFETY: pinned; `pop` runs no user code.
-        let popped = unsafe { bag.change(pop) };
-        let Some(object) = popped.flatten() else {
-            return;
-        };
-        // SAFETY: retired for this `D` and popped once; its stamp is over. The bag is whole and
-        // not borrowed, whatever the destructor does.
-        unsafe { D::dispose(object) };
     }
 }
 
@@ -590,8 +361,7 @@ impl Haul<'_> {
 
     /// Takes the garbage of this thread's bag, of all whose slot is idle, and what stands beside.
     fn gather(&mut self, registry: &Registry, pin: &Pin<'_>) {
-        let own = pin.slot().index();
-        if let Some(bag) = self.bags.bags.get(own) {
+        if let Some(bag) = self.bags.get(pin.slot()) {
             let take = |contents: &mut Contents| {
                 let garbage = std::mem::take(&mut contents.garbage);
                 (garbage, std::mem::take(&mut contents.bytes))
@@ -601,7 +371,13 @@ impl Haul<'_> {
                 self.add(contents);
             }
         }
-        let others = self.bags.bags.iter().filter(|&(index, _)| index != own);
+        let own = pin.slot().index();
+        // Models ask all of them: they do not explore a statistic.
+        let has_garbage = |bag: &Bag| cfg!(loom) || bag.pending.is_some();
+        let others = self
+            .bags
+            .iter()
+            .filter(|&(index, bag)| index != own && has_garbage(bag));
         let raise = |(index, bag)| Taken::raise(index, bag);
         let taken: Vec<Taken<'_>> = others.filter_map(raise).collect();
         if !taken.is_empty() && registry.heavy() {
@@ -659,10 +435,9 @@ impl Drop for Store {
         if let Some((parcels, _)) = bags.receive() {
             garbage.append(parcels);
         }
-        for (_, bag) in bags.bags.iter() {
-            let take = |contents: &mut Contents| std::mem::take(&mut contents.garbage);
+        for (_, bag) in bags.iter() {
             // SAFETY: the store is borrowed mutably, so nobody else has access.
-            garbage.append(unsafe { bag.contents.with(take) });
+            garbage.append(unsafe { bag.empty() }.0);
         }
         Rest {
             garbage,

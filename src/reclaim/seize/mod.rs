@@ -30,20 +30,22 @@
 //! free waits there until each of two counters was seen at zero. All of seize's places are
 //! therefore entered by local guards alone.
 
+mod shelter;
+
 use std::cell::Cell;
-use std::mem::{ManuallyDrop, forget, offset_of, replace};
+use std::mem::{ManuallyDrop, forget, offset_of};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::Mutex;
 
 use ::seize::{Collector, Guard as _, LocalGuard};
-use crossbeam_utils::CachePadded;
 
 use super::counter::Counter;
 use super::lazy::LazyBox;
+use super::stack::Stack;
 use super::{Dispose, Reclaim, ReclaimOwned, Reclaimer, sealed::Sealed};
 use crate::stats::Stats;
-use crate::sync::{AtomicPtr, AtomicUsize, Ordering, fence};
+use crate::sync::{Ordering, fence};
+use shelter::{Parcel, Shelter};
 
 /// Reclamation by the crate `seize` (feature `seize`).
 ///
@@ -329,10 +331,7 @@ impl OwnedPin {
 
 impl Drop for OwnedPin {
     fn drop(&mut self) {
-        // Release: pairs with the Acquire in `Shelter::is_empty`, by way of the others that come
-        // and go (every write is a read-modify-write): what was read under this pin happens before
-        // the free.
-        self.heart.shelter.sides[self.side].fetch_sub(1, Ordering::Release);
+        self.heart.shelter.exit(self.side);
     }
 }
 
@@ -473,182 +472,5 @@ unsafe impl<D: Dispose> Reclaim<D> for Seize {
             pending: Some(pending),
             ..Stats::default()
         }
-    }
-}
-
-/// A retired object.
-struct Parcel {
-    object: *mut (),
-    dispose: unsafe fn(*mut ()),
-}
-
-// SAFETY: none but a thread that holds the map frees it.
-unsafe impl Send for Parcel {}
-
-impl Parcel {
-    fn new<D: Dispose>(object: *mut ()) -> Self {
-        Parcel {
-            object,
-            dispose: D::dispose,
-        }
-    }
-}
-
-/// The pins without a thread, and the objects that they may see and no local guard can.
-///
-/// # Invariant
-///
-/// An object leaves after each side was seen empty, one at a time or both at once, since it came.
-///
-/// That is enough. Who retired it executed seize's heavy barrier after the unlink and before the
-/// object came here. A pin either executed its fence before that barrier: then all who look at its
-/// side for the object's sake see the pin counted, until it is gone. Or its fence came after: then
-/// it cannot reach the object.
-///
-/// New pins go to one side, the open one. The other one empties: then the sides change their
-/// parts. So pins that overlap without end do not keep an object for ever.
-struct Shelter {
-    sides: [CachePadded<AtomicUsize>; 2],
-    open: AtomicUsize,
-    /// Objects here: a hint.
-    load: AtomicUsize,
-    /// Those that came since the sides changed.
-    new: Stack<Parcel>,
-    /// Those since whose coming the side that is open now was seen empty. Nobody waits for the
-    /// lock: it is tried.
-    old: Mutex<Vec<Parcel>>,
-}
-
-impl Shelter {
-    fn new() -> Self {
-        Shelter {
-            sides: Default::default(),
-            open: AtomicUsize::new(0),
-            load: AtomicUsize::new(0),
-            new: Stack::new(),
-            old: Mutex::default(),
-        }
-    }
-
-    fn enter(&self) -> usize {
-        // Relaxed: either side will do.
-        let side = self.open.load(Ordering::Relaxed);
-        // Relaxed: published by the fence.
-        self.sides[side].fetch_add(1, Ordering::Relaxed);
-        // Fence: its partner is seize's heavy barrier; see the invariant for the two cases.
-        fence(Ordering::SeqCst);
-        side
-    }
-
-    fn is_empty(&self, side: usize) -> bool {
-        // Acquire: pairs with the Release in the drop of `OwnedPin`.
-        self.sides[side].load(Ordering::Acquire) == 0
-    }
-
-    #[cold]
-    fn take_in(&self, parcel: Parcel) {
-        // Relaxed: a hint.
-        self.load.fetch_add(1, Ordering::Relaxed);
-        self.new.push(parcel);
-    }
-
-    #[inline]
-    fn has_some(&self) -> bool {
-        // Relaxed: a hint.
-        self.load.load(Ordering::Relaxed) > 0
-    }
-
-    /// Objects that nobody can see any more.
-    #[cold]
-    fn leave(&self) -> Vec<Parcel> {
-        let Ok(mut old) = self.old.try_lock() else {
-            return Vec::new();
-        };
-        // Relaxed: written under the lock.
-        let closed = 1 - self.open.load(Ordering::Relaxed);
-        if !self.is_empty(closed) {
-            return Vec::new();
-        }
-        let new = self.new.take();
-        // Again, now that they have come. A pin may have chosen the side when it was still open.
-        if !self.is_empty(closed) {
-            for parcel in new {
-                self.new.push(parcel);
-            }
-            return Vec::new();
-        }
-        // Relaxed: a statement about no other memory.
-        self.open.store(closed, Ordering::Relaxed);
-        let gone = replace(&mut *old, new);
-        // Relaxed: a hint.
-        self.load.fetch_sub(gone.len(), Ordering::Relaxed);
-        gone
-    }
-
-    /// All objects, whoever can see them.
-    fn evict(&self) -> Vec<Parcel> {
-        let mut all = self.new.take();
-        if let Ok(mut old) = self.old.try_lock() {
-            all.append(&mut old);
-        }
-        all
-    }
-}
-
-/// A stack of which all is taken at once. What is in it is used by nobody.
-struct Stack<T> {
-    top: AtomicPtr<Layer<T>>,
-}
-
-struct Layer<T> {
-    item: T,
-    below: *mut Layer<T>,
-}
-
-impl<T> Stack<T> {
-    fn new() -> Self {
-        Stack {
-            top: AtomicPtr::new(ptr::null_mut()),
-        }
-    }
-
-    #[inline]
-    fn has_some(&self) -> bool {
-        // Relaxed: a hint.
-        !self.top.load(Ordering::Relaxed).is_null()
-    }
-
-    fn push(&self, item: T) {
-        // Relaxed: not looked into.
-        let below = self.top.load(Ordering::Relaxed);
-        let layer = Box::into_raw(Box::new(Layer { item, below }));
-        let mut below = below;
-        loop {
-            // Release: pairs with the Acquire in `take`; publishes the layer.
-            // Relaxed: not looked into.
-            let swing =
-                self.top
-                    .compare_exchange(below, layer, Ordering::Release, Ordering::Relaxed);
-            match swing {
-                Ok(_) => return,
-                Err(now) => below = now,
-            }
-            // SAFETY: still ours.
-            unsafe { (*layer).below = below };
-        }
-    }
-
-    fn take(&self) -> Vec<T> {
-        let mut items = Vec::new();
-        // Acquire: pairs with the Release in `push`, and with those before it: every write to the
-        // stack is a read-modify-write.
-        let mut layer = self.top.swap(ptr::null_mut(), Ordering::Acquire);
-        while !layer.is_null() {
-            // SAFETY: from the box in `push`; the whole stack is ours since the swap.
-            let Layer { item, below } = *unsafe { Box::from_raw(layer) };
-            items.push(item);
-            layer = below;
-        }
-        items
     }
 }
