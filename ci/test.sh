@@ -207,7 +207,7 @@ stage_sanitize() {
     "${test[@]}" --target-dir "$targets/tsan" --test reclamation --test stress -- \
         --test-threads=1 --skip fork
 
-    local copy=$targets/unpin-relaxed file=src/reclaim/epoch/registry.rs
+    local copy=$targets/unpin-relaxed file=src/reclaim/epoch/slot.rs
     rm -rf "$copy"
     mkdir -p "$copy/target"
     cp -R Cargo.toml Cargo.lock README.md src tests benches examples "$copy"

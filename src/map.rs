@@ -278,17 +278,6 @@ where
         LocalGuard::new(self.table.store())
     }
 
-    pub(crate) fn refresh<'m>(&'m self, guard: &mut LocalGuard<'m, R>) {
-        guard.refresh(self.table.store());
-    }
-
-    pub(crate) fn refresh_owned<'m>(&'m self, guard: &mut OwnedGuard<'m, R>)
-    where
-        R: ReclaimOwned,
-    {
-        guard.refresh(self.table.store());
-    }
-
     /// A guard that belongs to no thread: it may be sent, shared, and held across an `.await`.
     ///
     /// Costs a few times what [`guard`](Self::guard) does; a write under it pins the thread that

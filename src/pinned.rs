@@ -93,11 +93,9 @@ impl<'m, K, V, S, R> HashMapRef<'m, K, V, S, R>
 where
     R: Reclaim<Retired<K, V>>,
 {
-    /// Lets go of what the guard has kept alive so far, and pins again: for long loops. It is not
-    /// freed at once, as the new guard is there; it is when this has been called a few times more.
-    /// While this thread holds another guard, of any map, nothing is let go of.
+    /// See [`LocalGuard::refresh`].
     pub fn refresh(&mut self) {
-        self.map.refresh(&mut self.guard);
+        self.guard.refresh();
     }
 }
 
@@ -105,9 +103,9 @@ impl<'m, K, V, S, R> HashMapRef<'m, K, V, S, R, OwnedGuard<'m, R>>
 where
     R: Reclaim<Retired<K, V>> + ReclaimOwned,
 {
-    /// Lets go of what the guard has kept alive so far, and pins again: for long loops.
+    /// See [`OwnedGuard::refresh`].
     pub fn refresh(&mut self) {
-        self.map.refresh_owned(&mut self.guard);
+        self.guard.refresh();
     }
 }
 

@@ -35,6 +35,17 @@ pub(crate) use loom::sync::atomic::{
     AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence,
 };
 
+/// Makes a function `const`, where atomics can be made in constants: loom's cannot.
+macro_rules! const_unless_loom {
+    ($(#[$meta:meta])* $visibility:vis fn $($rest:tt)*) => {
+        #[cfg(not(loom))]
+        $(#[$meta])* $visibility const fn $($rest)*
+        #[cfg(loom)]
+        $(#[$meta])* $visibility fn $($rest)*
+    };
+}
+pub(crate) use const_unless_loom;
+
 /// Counters that are statistics: never explored by a model.
 pub(crate) mod tally {
     pub(crate) use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize};

@@ -47,7 +47,7 @@ unsafe impl Reclaimer for Crossbeam {
         epoch::pin()
     }
 
-    unsafe fn refresh(_: &Counter, pin: &mut epoch::Guard) {
+    unsafe fn refresh(pin: &mut epoch::Guard) {
         pin.repin();
     }
 

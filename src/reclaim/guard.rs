@@ -64,10 +64,20 @@ impl<'m, R: Reclaimer> LocalGuard<'m, R> {
         }
     }
 
-    pub(crate) fn refresh(&mut self, store: &'m R::Store) {
-        assert!(R::covers(store, &self.pin), "{FOREIGN}");
-        // SAFETY: as in `new`; the store covers the pin.
-        unsafe { R::refresh(store, &mut self.pin) };
+    /// Lets go of what the guard has kept alive so far, and pins again: for long loops. What was
+    /// removed is not freed at once, as the new guard is there; it is when this has been called a
+    /// few times more. While this thread holds another guard, of any map, nothing is let go of.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([("a", 1)]);
+    /// let mut guard = map.guard();
+    /// assert_eq!(map.get("a", &guard), Some(&1));
+    /// guard.refresh();
+    /// assert_eq!(map.get("a", &guard), Some(&1));
+    /// ```
+    pub fn refresh(&mut self) {
+        // SAFETY: as in `new`.
+        unsafe { R::refresh(&mut self.pin) };
     }
 
     /// The section of this guard.
@@ -130,10 +140,11 @@ impl<'m, R: ReclaimOwned> OwnedGuard<'m, R> {
         }
     }
 
-    pub(crate) fn refresh(&mut self, store: &'m R::Store) {
-        assert!(R::covers_owned(store, &self.pin), "{FOREIGN}");
-        // SAFETY: as in `new`; the store covers the pin.
-        unsafe { R::refresh_owned(store, &mut self.pin) };
+    /// Lets go of what the guard has kept alive so far, and pins again: for long loops. As
+    /// [`LocalGuard::refresh`], whatever other guards there are.
+    pub fn refresh(&mut self) {
+        // SAFETY: as in `new`.
+        unsafe { R::refresh_owned(&mut self.pin) };
     }
 }
 

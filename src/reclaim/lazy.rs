@@ -3,7 +3,7 @@
 
 use std::ptr;
 
-use crate::sync::{AtomicPtr, Ordering};
+use crate::sync::{AtomicPtr, Ordering, const_unless_loom};
 
 /// See the file's header.
 ///
@@ -15,17 +15,11 @@ pub struct LazyBox<T> {
 }
 
 impl<T> LazyBox<T> {
-    #[cfg(not(loom))]
-    pub(crate) const fn new() -> Self {
-        LazyBox {
-            made: AtomicPtr::new(ptr::null_mut()),
-        }
-    }
-
-    #[cfg(loom)]
-    pub(crate) fn new() -> Self {
-        LazyBox {
-            made: AtomicPtr::new(ptr::null_mut()),
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            LazyBox {
+                made: AtomicPtr::new(ptr::null_mut()),
+            }
         }
     }
 

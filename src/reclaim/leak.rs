@@ -28,7 +28,7 @@ unsafe impl Reclaimer for Leak {
 
     unsafe fn pin(_: &Counter) {}
 
-    unsafe fn refresh(_: &Counter, (): &mut ()) {}
+    unsafe fn refresh((): &mut ()) {}
 
     fn covers(_: &Counter, (): &()) -> bool {
         true

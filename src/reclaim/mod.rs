@@ -131,8 +131,8 @@ pub unsafe trait Reclaimer: sealed::Sealed + Sized + 'static {
     ///
     /// # Safety
     ///
-    /// As for `pin`, and `store` covers the pin.
-    unsafe fn refresh(store: &Self::Store, pin: &mut Self::Pin);
+    /// As for `pin`.
+    unsafe fn refresh(pin: &mut Self::Pin);
 
     /// Whether `pin` protects what `store`'s map retires.
     fn covers(store: &Self::Store, pin: &Self::Pin) -> bool;
@@ -169,8 +169,8 @@ pub unsafe trait ReclaimOwned: Reclaimer {
     ///
     /// # Safety
     ///
-    /// As for `pin_owned`, and `store` covers the pin.
-    unsafe fn refresh_owned(store: &Self::Store, pin: &mut Self::OwnedPin);
+    /// As for `pin_owned`.
+    unsafe fn refresh_owned(pin: &mut Self::OwnedPin);
 
     /// Whether `pin` protects what `store`'s map retires.
     fn covers_owned(store: &Self::Store, pin: &Self::OwnedPin) -> bool;

@@ -123,8 +123,8 @@ unsafe impl Reclaimer for Model {
         Pin::enter(&store.0)
     }
 
-    unsafe fn refresh(store: &Store, pin: &mut Pin) {
-        *pin = Pin::enter(&store.0);
+    unsafe fn refresh(pin: &mut Pin) {
+        *pin = Pin::enter(&pin.store);
     }
 
     fn covers(store: &Store, pin: &Pin) -> bool {
@@ -148,8 +148,8 @@ unsafe impl ReclaimOwned for Model {
         Pin::enter(&store.0)
     }
 
-    unsafe fn refresh_owned(store: &Store, pin: &mut Pin) {
-        *pin = Pin::enter(&store.0);
+    unsafe fn refresh_owned(pin: &mut Pin) {
+        *pin = Pin::enter(&pin.store);
     }
 
     fn covers_owned(store: &Store, pin: &Pin) -> bool {

@@ -15,7 +15,8 @@
 //! windows, or by `flush`.
 
 use super::garbage::{Garbage, Object};
-use super::registry::{Epoch, Registry};
+use super::registry::Registry;
+use super::slot::Epoch;
 use crate::reclaim::Dispose;
 use crate::reclaim::count::Count;
 use crate::sync::tally;

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::registry::Epoch;
+use super::slot::Epoch;
 
 /// How many objects share a stamp: so many that a batch costs nothing, so few that it does not
 /// matter for how long they wait for each other.

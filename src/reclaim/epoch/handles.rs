@@ -9,7 +9,8 @@ use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::{Arc, Mutex};
 
-use super::registry::{Epoch, Pin, Registry, Slot};
+use super::registry::Registry;
+use super::slot::{Epoch, Pin, Slot};
 use super::store::Store;
 use crate::reclaim::Dispose;
 use crate::sync::{AtomicBool, AtomicPtr, Exclusive, Ordering, Witness};

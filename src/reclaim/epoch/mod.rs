@@ -5,7 +5,8 @@
 //! handles    slots in hand instead, for models        (under `cfg(loom)` alone)
 //! store      the garbage of one map: retire, tick, flush, drop
 //! bag        the garbage of one participant in it, and who may touch that
-//! registry   who is pinned, and when the epoch may advance
+//! registry   the participants, and when the epoch may advance
+//! slot       the place of a participant, and a pin on it
 //! garbage    a queue of retired objects               chunks   a sequence that grows in place
 //! fences     the two halves of an asymmetric fence
 //! ```
@@ -19,6 +20,7 @@ mod garbage;
 #[cfg(loom)]
 pub mod handles;
 pub(crate) mod registry;
+pub(crate) mod slot;
 pub(crate) mod store;
 #[cfg(not(loom))]
 mod thread;
@@ -28,7 +30,7 @@ pub use self::back_end::Epoch;
 
 #[cfg(not(loom))]
 mod back_end {
-    use super::registry::Pin;
+    use super::slot::Pin;
     use super::store::Store;
     use super::thread::{REGISTRY, pin};
     use crate::reclaim::sealed::Sealed;
@@ -78,7 +80,7 @@ mod back_end {
             pin()
         }
 
-        unsafe fn refresh(_: &Store, pin: &mut Pin<'static>) {
+        unsafe fn refresh(pin: &mut Pin<'static>) {
             REGISTRY.repin(pin);
         }
 
@@ -106,7 +108,7 @@ mod back_end {
             REGISTRY.pin_alone()
         }
 
-        unsafe fn refresh_owned(_: &Store, pin: &mut Pin<'static>) {
+        unsafe fn refresh_owned(pin: &mut Pin<'static>) {
             REGISTRY.repin(pin);
         }
 

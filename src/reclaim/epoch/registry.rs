@@ -5,24 +5,10 @@
 //! cases; the letters here are its own: **F** is the light fence of a reader, **H** the heavy one
 //! of whoever advances.
 //!
-//! # A slot's word
-//!
-//! ```text
-//! bits 16..64   the epoch that the slot is pinned in
-//! bits  0..16   how many guards are alive on it; 0: not pinned, whatever the epoch says
-//! ```
-//!
-//! One word, so pinning is one store and unpinning another. Guards on a slot are interchangeable:
-//! they may be dropped in any order, and the last one unpins.
-//!
 //! # Invariant
 //!
-//! * Whoever has a guard on a slot or owns it is alone there: a thread, its guards, or the one
-//!   guard that belongs to no thread. Only they write its word.
-//! * A slot may be claimed if nobody owns it and no guard is alive on it. Giving a slot up while
-//!   guards are alive on it is therefore nothing special: the last of them frees it.
-//! * Slots are never freed before the registry is, and `high` is greater than the index of each
-//!   that is pinned.
+//! Slots are never freed before the registry is, and `high` is greater than the index of each that
+//! is pinned.
 
 use std::time::{Duration, SystemTime};
 
@@ -30,11 +16,9 @@ use crossbeam_utils::CachePadded;
 
 use super::chunks::Chunks;
 use super::fences::Fences;
+use super::slot::{Epoch, Pin, Slot};
 use crate::sync::tally;
-use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-
-const DEPTH: u64 = 0xffff;
-const STEP: u64 = DEPTH + 1;
+use crate::sync::{AtomicU64, AtomicUsize, Ordering, const_unless_loom};
 
 /// How many slots there can be: no more than a map can have bags for.
 const MOST_SLOTS: usize = (1 << 24) - 1;
@@ -49,122 +33,6 @@ const LOOKS: usize = 64;
 
 /// By how much `high` is lowered at a time.
 const LOWERED: usize = if cfg!(loom) { 1 } else { 64 };
-
-/// An epoch, as it stands in the word of a slot with one guard. They wrap around: a reader would
-/// have to stop between two instructions for 2^48 of them to be mistaken for a recent one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Epoch(u64);
-
-impl Default for Epoch {
-    fn default() -> Self {
-        Epoch::FIRST
-    }
-}
-
-impl Epoch {
-    pub(super) const FIRST: Epoch = Epoch(1);
-
-    pub(super) fn next(self) -> Epoch {
-        Epoch(self.0.wrapping_add(STEP))
-    }
-
-    /// Whether nobody can see any more, at `now`, what was unlinked before this epoch was read.
-    /// `now` may be the older of the two.
-    #[inline]
-    pub(super) fn is_over(self, now: Epoch) -> bool {
-        self.age(now) >= 3 * STEP.cast_signed()
-    }
-
-    /// How much later `now` is, in some unit.
-    #[inline]
-    pub(super) fn age(self, now: Epoch) -> i64 {
-        now.0.wrapping_sub(self.0).cast_signed()
-    }
-}
-
-/// The place of a thread, or of a guard without one.
-#[derive(Debug)]
-#[repr(align(128))]
-pub struct Slot {
-    word: AtomicU64,
-    owned: AtomicBool,
-    fences: Fences,
-    index: usize,
-}
-
-impl Slot {
-    #[cfg(not(loom))]
-    const fn new(index: usize, fences: Fences) -> Self {
-        Slot {
-            word: AtomicU64::new(0),
-            owned: AtomicBool::new(false),
-            fences,
-            index,
-        }
-    }
-
-    #[cfg(loom)]
-    fn new(index: usize, fences: Fences) -> Self {
-        Slot {
-            word: AtomicU64::new(0),
-            owned: AtomicBool::new(false),
-            fences,
-            index,
-        }
-    }
-
-    /// A slot of nobody, which looks as if not one more guard could be put on it: so whoever has
-    /// none yet needs no test of its own.
-    #[cfg(not(loom))]
-    pub(super) const fn full() -> Self {
-        Slot {
-            word: AtomicU64::new(DEPTH),
-            owned: AtomicBool::new(true),
-            fences: Fences::Symmetric,
-            index: usize::MAX,
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn index(&self) -> usize {
-        self.index
-    }
-
-    fn is_pinned(&self) -> bool {
-        // Acquire: pairs with the Release of whoever unpinned the slot last; what was done under
-        // its guards happens before what the caller does now.
-        self.word.load(Ordering::Acquire) & DEPTH != 0
-    }
-
-    /// Takes the slot, if nobody owns it and no guard is alive on it.
-    fn claim(&self) -> bool {
-        // Relaxed: a hint; asked again below.
-        if self.owned.load(Ordering::Relaxed) || self.is_pinned() {
-            return false;
-        }
-        // Acquire: pairs with the Release in `give_up`; hands over what belongs to the slot's
-        // owner, such as its bag in each map.
-        // Relaxed: somebody else has it.
-        let claim = self
-            .owned
-            .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
-        if claim.is_err() {
-            return false;
-        }
-        // Claimed, pinned and given up since we looked.
-        if self.is_pinned() {
-            self.give_up();
-            return false;
-        }
-        true
-    }
-
-    /// The end of owning a slot. Guards may be alive on it.
-    pub(super) fn give_up(&self) {
-        // Release: pairs with the Acquire in `claim`.
-        self.owned.store(false, Ordering::Release);
-    }
-}
 
 /// See the file's header.
 pub struct Registry {
@@ -196,33 +64,19 @@ pub(super) struct Attempt {
 }
 
 impl Registry {
-    #[cfg(not(loom))]
-    pub(super) const fn new() -> Self {
-        Registry {
-            epoch: CachePadded::new(AtomicU64::new(Epoch::FIRST.0)),
-            slots: Chunks::new(),
-            high: AtomicUsize::new(0),
-            most: AtomicUsize::new(0),
-            may_grow_to: tally::AtomicUsize::new(0),
-            last_claimed: tally::AtomicUsize::new(0),
-            fences: tally::AtomicU8::new(0),
-            blocked: tally::AtomicUsize::new(0),
-            blocked_since: tally::AtomicU64::new(0),
-        }
-    }
-
-    #[cfg(loom)]
-    pub(crate) fn new() -> Self {
-        Registry {
-            epoch: CachePadded::new(AtomicU64::new(Epoch::FIRST.0)),
-            slots: Chunks::new(),
-            high: AtomicUsize::new(0),
-            most: AtomicUsize::new(0),
-            may_grow_to: tally::AtomicUsize::new(0),
-            last_claimed: tally::AtomicUsize::new(0),
-            fences: tally::AtomicU8::new(0),
-            blocked: tally::AtomicUsize::new(0),
-            blocked_since: tally::AtomicU64::new(0),
+    const_unless_loom! {
+        pub(super) fn new() -> Self {
+            Registry {
+                epoch: CachePadded::new(AtomicU64::new(Epoch::FIRST.word())),
+                slots: Chunks::new(),
+                high: AtomicUsize::new(0),
+                most: AtomicUsize::new(0),
+                may_grow_to: tally::AtomicUsize::new(0),
+                last_claimed: tally::AtomicUsize::new(0),
+                fences: tally::AtomicU8::new(0),
+                blocked: tally::AtomicUsize::new(0),
+                blocked_since: tally::AtomicU64::new(0),
+            }
         }
     }
 
@@ -319,21 +173,22 @@ impl Registry {
     pub(super) fn lower(&self) {
         // Relaxed: looked at again by the compare-exchange.
         let high = self.high.load(Ordering::Relaxed);
+        let Some(lower) = high.checked_sub(LOWERED) else {
+            return;
+        };
+        let top = (lower..high).rev().filter_map(|i| self.slots.get(i));
+        if !top.clone().all(Slot::looks_free) {
+            return;
+        }
         // The slots are ours meanwhile, so nobody is pinned on them or about to be.
-        let ours = (high.saturating_sub(LOWERED)..high)
-            .rev()
-            .map_while(|index| self.slots.get(index).filter(|slot| slot.claim()));
-        let ours: Vec<&Slot> = ours.collect();
+        let ours: Vec<&Slot> = top.take_while(|slot| slot.claim()).collect();
         if ours.len() == LOWERED {
             // Release: pairs with the Acquire in `in_use`: a scan that does not look at these slots
             // any more comes after what was done on them.
             // Relaxed: somebody has claimed one that is higher still, or lowered.
-            let _ = self.high.compare_exchange(
-                high,
-                high - LOWERED,
-                Ordering::Release,
-                Ordering::Relaxed,
-            );
+            let _ = self
+                .high
+                .compare_exchange(high, lower, Ordering::Release, Ordering::Relaxed);
         }
         ours.into_iter().for_each(Slot::give_up);
     }
@@ -359,41 +214,20 @@ impl Registry {
     /// Whether nobody owns a slot: a hint.
     pub(super) fn is_free(&self, index: usize) -> bool {
         let slot = self.slots.get(index);
-        // Relaxed: a hint.
-        slot.is_none_or(|slot| !slot.owned.load(Ordering::Relaxed))
+        slot.is_none_or(|slot| !slot.is_owned())
     }
 
     #[inline(always)]
     pub(super) fn epoch(&self) -> Epoch {
         // Acquire: pairs with the Release in `advance`. What any scan saw of guards that are gone
         // happens before what follows here; and who reads e + 2 sees all that was unlinked in e.
-        Epoch(self.epoch.load(Ordering::Acquire))
+        Epoch::of_word(self.epoch.load(Ordering::Acquire))
     }
 
     /// Pins a slot that the caller owns or has a guard on; `None` if it has all the guards it can.
     #[inline(always)]
     pub(super) fn pin<'r>(&'r self, slot: &'r Slot) -> Option<Pin<'r>> {
-        // Relaxed: written by us alone.
-        let word = slot.word.load(Ordering::Relaxed);
-        if word & DEPTH == 0 {
-            // Release: pairs with the Acquire in `is_pinned` and `all_in`: whoever sees this pin
-            // and not the end of the one before it must still come after that end.
-            slot.word.store(self.epoch().0, Ordering::Release);
-            slot.fences.light();
-        } else if !self.pin_again(slot, word) {
-            return None;
-        }
-        Some(Pin { slot })
-    }
-
-    #[inline(never)]
-    fn pin_again(&self, slot: &Slot, word: u64) -> bool {
-        let room = word & DEPTH < DEPTH;
-        if room {
-            // Release: as in `pin`.
-            slot.word.store(word + 1, Ordering::Release);
-        }
-        room
+        slot.pin(|| self.epoch())
     }
 
     /// A pin with a slot of its own: for guards without a thread.
@@ -405,21 +239,9 @@ impl Registry {
         pin.expect("a slot that was just claimed has no guard")
     }
 
-    /// Unpins and pins again, if there is no other guard on the slot. No fence: the slot is never
-    /// seen unpinned, and F of the pin before serves this one too (`docs/RECLAMATION.md`, 4 iii).
+    /// Unpins and pins again, if there is no other guard on the slot.
     pub(super) fn repin(&self, pin: &mut Pin<'_>) {
-        let slot = pin.slot;
-        // Relaxed: written by us alone.
-        if slot.word.load(Ordering::Relaxed) & DEPTH == 1 {
-            // Release: as in `pin`.
-            slot.word.store(self.epoch().0, Ordering::Release);
-        }
-    }
-
-    /// Whether this is the only guard on its slot.
-    pub(super) fn is_alone(&self, pin: &Pin<'_>) -> bool {
-        // Relaxed: written by us alone.
-        pin.slot.word.load(Ordering::Relaxed) & DEPTH == 1
+        pin.renew(|| self.epoch());
     }
 
     /// A heavy fence. False if it could not be had.
@@ -449,8 +271,8 @@ impl Registry {
             // store: one that comes late would take the epoch back.
             // Relaxed: somebody else has advanced.
             let _ = self.epoch.compare_exchange(
-                epoch.0,
-                epoch.next().0,
+                epoch.word(),
+                epoch.next().word(),
                 Ordering::Release,
                 Ordering::Relaxed,
             );
@@ -472,12 +294,7 @@ impl Registry {
 
     /// Whether every slot that is pinned is pinned in this epoch.
     fn all_in(&self, epoch: Epoch) -> bool {
-        self.in_use().all(|slot| {
-            // Acquire: pairs with the Release of `pin` and of the drop of a pin: a section that is
-            // not seen any more happened before.
-            let word = slot.word.load(Ordering::Acquire);
-            word & DEPTH == 0 || word & !DEPTH == epoch.0 & !DEPTH
-        })
+        self.in_use().all(|slot| slot.is_idle_or_in(epoch))
     }
 
     fn note_blocked(&self) {
@@ -493,11 +310,10 @@ impl Registry {
         // Relaxed: statistics.
         let blocked = self.blocked.load(Ordering::Relaxed);
         // Relaxed: as above.
-        let since = Duration::from_nanos(self.blocked_since.load(Ordering::Relaxed));
-        (
-            blocked,
-            (blocked > 0).then(|| SystemTime::UNIX_EPOCH + since),
-        )
+        let since = self.blocked_since.load(Ordering::Relaxed);
+        let is_known = blocked > 0 && since > 0;
+        let since = SystemTime::UNIX_EPOCH + Duration::from_nanos(since);
+        (blocked, is_known.then_some(since))
     }
 
     /// How many slots are pinned.
@@ -515,47 +331,12 @@ fn nanoseconds() -> u64 {
     now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))
 }
 
-/// A pin: while it is alive, nothing is freed that could be reached when it was made.
-#[derive(Debug)]
-pub struct Pin<'r> {
-    slot: &'r Slot,
-}
-
-impl Pin<'_> {
-    #[inline(always)]
-    pub(super) fn slot(&self) -> &Slot {
-        self.slot
-    }
-}
-
-impl Drop for Pin<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        // Relaxed: written by us alone.
-        let word = self.slot.word.load(Ordering::Relaxed);
-        // Release: pairs with the Acquire in `all_in` and `is_pinned`; what was read under the
-        // guard happens before whatever its end allows.
-        self.slot.word.store(word - 1, Ordering::Release);
-    }
-}
-
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
 
     fn high(registry: &Registry) -> usize {
         registry.in_use().count()
-    }
-
-    #[test]
-    fn an_epoch_is_over_three_later_also_where_numbers_wrap() {
-        for start in [0, 1, u64::MAX / STEP - 1, u64::MAX / STEP] {
-            let stamp = Epoch(start * STEP + 1);
-            let (second, third) = (stamp.next().next(), stamp.next().next().next());
-            assert!(third.0 & DEPTH == 1 && third.is_over(third.next().next().next()));
-            assert!(stamp.is_over(third) && !stamp.is_over(second));
-            assert!(!third.is_over(stamp), "the older of the two is asked about");
-        }
     }
 
     #[test]
@@ -568,7 +349,7 @@ mod tests {
         registry.repin(&mut pin);
         assert!(registry.advance().advanced);
         let second = registry.pin(slot).unwrap();
-        assert!(!registry.is_alone(&pin));
+        assert!(!pin.is_alone());
         registry.repin(&mut pin);
         assert!(!registry.advance().advanced, "another guard is on the slot");
         drop((pin, second));
@@ -585,17 +366,6 @@ mod tests {
         drop(pin);
         registry.last_claimed.store(0, Ordering::Relaxed);
         assert_eq!(registry.claim().index(), 0);
-    }
-
-    #[test]
-    fn a_slot_takes_only_so_many_guards() {
-        let registry = Registry::new();
-        let slot = registry.claim();
-        let pins: Vec<_> = std::iter::from_fn(|| registry.pin(slot)).collect();
-        assert_eq!(pins.len() as u64, DEPTH);
-        assert!(!registry.is_idle(slot.index()));
-        drop(pins);
-        assert!(registry.is_idle(slot.index()));
     }
 
     #[test]

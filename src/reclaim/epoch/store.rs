@@ -8,13 +8,14 @@
 use super::bag::{Bag, Contents, Pending, Taken, budget, free};
 use super::chunks::Chunks;
 use super::garbage::{Garbage, Object};
-use super::registry::{Pin, Registry, Slot};
+use super::registry::Registry;
+use super::slot::{Pin, Slot};
 use crate::reclaim::Dispose;
 use crate::reclaim::count::Count;
 use crate::reclaim::lazy::LazyBox;
 use crate::reclaim::stack::Stack;
 use crate::stats::Stats;
-use crate::sync::Ordering;
+use crate::sync::{Ordering, const_unless_loom};
 
 /// After how many of its writes to a map a thread sees to the epoch: so many that the heavy fence
 /// costs a write next to nothing.
@@ -109,17 +110,11 @@ impl Bags {
 }
 
 impl Store {
-    #[cfg(not(loom))]
-    pub(super) const fn new() -> Self {
-        Store {
-            bags: LazyBox::new(),
-        }
-    }
-
-    #[cfg(loom)]
-    pub(crate) fn new() -> Self {
-        Store {
-            bags: LazyBox::new(),
+    const_unless_loom! {
+        pub(super) fn new() -> Self {
+            Store {
+                bags: LazyBox::new(),
+            }
         }
     }
 
@@ -280,7 +275,7 @@ impl Store {
             bytes: 0,
         };
         let pin = pin();
-        let is_alone = registry.is_alone(&pin);
+        let is_alone = pin.is_alone();
         haul.gather(registry, &pin);
         drop(pin);
         for _ in 0..ATTEMPTS {

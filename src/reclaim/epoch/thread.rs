@@ -8,7 +8,8 @@ use std::thread_local;
 #[cfg(shuttle)]
 use shuttle::{lazy_static, thread_local};
 
-use super::registry::{Pin, Registry, Slot};
+use super::registry::Registry;
+use super::slot::{Pin, Slot};
 
 #[cfg(not(shuttle))]
 pub(super) static REGISTRY: Registry = Registry::new();

@@ -159,6 +159,14 @@ impl Heart {
     }
 
     #[inline]
+    fn pin(&'static self) -> Pin {
+        Pin {
+            heart: self,
+            hold: self.hold(),
+        }
+    }
+
+    #[inline]
     fn hold(&'static self) -> Hold {
         let hold = match LIFE.get() {
             Life::Living => Hold::Local(ManuallyDrop::new(self.collector.enter())),
@@ -355,21 +363,16 @@ unsafe impl Reclaimer for Seize {
 
     #[inline]
     unsafe fn pin(store: &Store) -> Pin {
-        let heart = store.heart();
-        Pin {
-            heart,
-            hold: heart.hold(),
-        }
+        store.heart().pin()
     }
 
-    unsafe fn refresh(store: &Store, pin: &mut Pin) {
+    unsafe fn refresh(pin: &mut Pin) {
         match &mut pin.hold {
             Hold::Local(guard) if LIFE.get() == Life::Living => {
                 guard.refresh();
                 strengthen();
             }
-            // SAFETY: the caller's promise.
-            _ => *pin = unsafe { Self::pin(store) },
+            _ => *pin = pin.heart.pin(),
         }
     }
 
@@ -396,8 +399,8 @@ unsafe impl ReclaimOwned for Seize {
         OwnedPin::new(store.heart())
     }
 
-    unsafe fn refresh_owned(store: &Store, pin: &mut OwnedPin) {
-        *pin = OwnedPin::new(store.heart());
+    unsafe fn refresh_owned(pin: &mut OwnedPin) {
+        *pin = OwnedPin::new(pin.heart);
     }
 
     #[inline(always)]

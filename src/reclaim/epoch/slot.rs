@@ -1,0 +1,248 @@
+//! A slot: the place of one participant, and a pin on it.
+//!
+//! # A slot's word
+//!
+//! ```text
+//! bits 16..64   the epoch that the slot is pinned in
+//! bits  0..16   how many guards are alive on it; 0: not pinned, whatever the epoch says
+//! ```
+//!
+//! One word, so pinning is one store and unpinning another. Guards on a slot are interchangeable:
+//! they may be dropped in any order, and the last one unpins.
+//!
+//! # Invariant
+//!
+//! * Whoever has a guard on a slot or owns it is alone there: a thread, its guards, or the one
+//!   guard that belongs to no thread. Only they write its word.
+//! * A slot may be claimed if nobody owns it and no guard is alive on it. Giving a slot up while
+//!   guards are alive on it is therefore nothing special: the last of them frees it.
+
+use super::fences::Fences;
+use crate::sync::{AtomicBool, AtomicU64, Ordering, const_unless_loom};
+
+const DEPTH: u64 = 0xffff;
+const STEP: u64 = DEPTH + 1;
+
+/// An epoch, as it stands in the word of a slot with one guard. They wrap around: a reader would
+/// have to stop between two instructions for 2^48 of them to be mistaken for a recent one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Epoch(u64);
+
+impl Default for Epoch {
+    fn default() -> Self {
+        Epoch::FIRST
+    }
+}
+
+impl Epoch {
+    pub(super) const FIRST: Epoch = Epoch(1);
+
+    pub(super) fn of_word(word: u64) -> Epoch {
+        Epoch(word)
+    }
+
+    pub(super) const fn word(self) -> u64 {
+        self.0
+    }
+
+    pub(super) fn next(self) -> Epoch {
+        Epoch(self.0.wrapping_add(STEP))
+    }
+
+    /// Whether nobody can see any more, at `now`, what was unlinked before this epoch was read.
+    /// `now` may be the older of the two.
+    #[inline]
+    pub(super) fn is_over(self, now: Epoch) -> bool {
+        self.age(now) >= 3 * STEP.cast_signed()
+    }
+
+    /// How much later `now` is, in some unit.
+    #[inline]
+    pub(super) fn age(self, now: Epoch) -> i64 {
+        now.0.wrapping_sub(self.0).cast_signed()
+    }
+}
+
+/// The place of a thread, or of a guard without one.
+#[derive(Debug)]
+#[repr(align(128))]
+pub struct Slot {
+    word: AtomicU64,
+    owned: AtomicBool,
+    fences: Fences,
+    index: usize,
+}
+
+impl Slot {
+    const_unless_loom! {
+        pub(super) fn new(index: usize, fences: Fences) -> Self {
+            Slot {
+                word: AtomicU64::new(0),
+                owned: AtomicBool::new(false),
+                fences,
+                index,
+            }
+        }
+    }
+
+    /// A slot of nobody, which looks as if not one more guard could be put on it: so whoever has
+    /// none yet needs no test of its own.
+    #[cfg(not(loom))]
+    pub(super) const fn full() -> Self {
+        Slot {
+            word: AtomicU64::new(DEPTH),
+            owned: AtomicBool::new(true),
+            fences: Fences::Symmetric,
+            index: usize::MAX,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn index(&self) -> usize {
+        self.index
+    }
+
+    pub(super) fn is_pinned(&self) -> bool {
+        // Acquire: pairs with the Release of whoever unpinned the slot last; what was done under
+        // its guards happens before what the caller does now.
+        self.word.load(Ordering::Acquire) & DEPTH != 0
+    }
+
+    /// Whether the slot is not pinned, or pinned in this epoch.
+    pub(super) fn is_idle_or_in(&self, epoch: Epoch) -> bool {
+        // Acquire: pairs with the Release of `pin` and of the drop of a pin: a section that is not
+        // seen any more happened before.
+        let word = self.word.load(Ordering::Acquire);
+        word & DEPTH == 0 || word & !DEPTH == epoch.0 & !DEPTH
+    }
+
+    /// Whether somebody owns the slot: a hint.
+    pub(super) fn is_owned(&self) -> bool {
+        // Relaxed: a hint.
+        self.owned.load(Ordering::Relaxed)
+    }
+
+    /// Whether it may be worth while to try and claim the slot: a hint.
+    pub(super) fn looks_free(&self) -> bool {
+        !self.is_owned() && !self.is_pinned()
+    }
+
+    /// Takes the slot, if nobody owns it and no guard is alive on it.
+    pub(super) fn claim(&self) -> bool {
+        if !self.looks_free() {
+            return false;
+        }
+        // Acquire: pairs with the Release in `give_up`; hands over what belongs to the slot's
+        // owner, such as its bag in each map.
+        // Relaxed: somebody else has it.
+        let claim = self
+            .owned
+            .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
+        if claim.is_err() {
+            return false;
+        }
+        // Claimed, pinned and given up since we looked.
+        if self.is_pinned() {
+            self.give_up();
+            return false;
+        }
+        true
+    }
+
+    /// The end of owning a slot. Guards may be alive on it.
+    pub(super) fn give_up(&self) {
+        // Release: pairs with the Acquire in `claim`.
+        self.owned.store(false, Ordering::Release);
+    }
+
+    /// Pins, for whoever owns the slot or has a guard on it; `None` if it has all the guards it can.
+    #[inline(always)]
+    pub(super) fn pin(&self, now: impl FnOnce() -> Epoch) -> Option<Pin<'_>> {
+        // Relaxed: written by us alone.
+        let word = self.word.load(Ordering::Relaxed);
+        if word & DEPTH == 0 {
+            // Release: pairs with the Acquire in `is_pinned` and `is_idle_or_in`: whoever sees this
+            // pin and not the end of the one before it must still come after that end.
+            self.word.store(now().0, Ordering::Release);
+            self.fences.light();
+        } else if !self.pin_again(word) {
+            return None;
+        }
+        Some(Pin { slot: self })
+    }
+
+    #[inline(never)]
+    fn pin_again(&self, word: u64) -> bool {
+        let room = word & DEPTH < DEPTH;
+        if room {
+            // Release: as in `pin`.
+            self.word.store(word + 1, Ordering::Release);
+        }
+        room
+    }
+}
+
+/// A pin: while it is alive, nothing is freed that could be reached when it was made.
+#[derive(Debug)]
+pub struct Pin<'r> {
+    slot: &'r Slot,
+}
+
+impl Pin<'_> {
+    #[inline(always)]
+    pub(super) fn slot(&self) -> &Slot {
+        self.slot
+    }
+
+    /// Unpins and pins again, if this is the only guard on its slot. No fence: the slot is never
+    /// seen unpinned, and F of the pin before serves this one too (`docs/RECLAMATION.md`, 4 iii).
+    pub(super) fn renew(&mut self, now: impl FnOnce() -> Epoch) {
+        if self.is_alone() {
+            // Release: as in `Slot::pin`.
+            self.slot.word.store(now().0, Ordering::Release);
+        }
+    }
+
+    /// Whether this is the only guard on its slot.
+    pub(super) fn is_alone(&self) -> bool {
+        // Relaxed: written by us alone.
+        self.slot.word.load(Ordering::Relaxed) & DEPTH == 1
+    }
+}
+
+impl Drop for Pin<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // Relaxed: written by us alone.
+        let word = self.slot.word.load(Ordering::Relaxed);
+        // Release: pairs with the Acquire in `is_idle_or_in` and `is_pinned`; what was read under the
+        // guard happens before whatever its end allows.
+        self.slot.word.store(word - 1, Ordering::Release);
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_is_over_three_later_also_where_numbers_wrap() {
+        for start in [0, 1, u64::MAX / STEP - 1, u64::MAX / STEP] {
+            let stamp = Epoch(start * STEP + 1);
+            let (second, third) = (stamp.next().next(), stamp.next().next().next());
+            assert!(third.0 & DEPTH == 1 && third.is_over(third.next().next().next()));
+            assert!(stamp.is_over(third) && !stamp.is_over(second));
+            assert!(!third.is_over(stamp), "the older of the two is asked about");
+        }
+    }
+
+    #[test]
+    fn a_slot_takes_only_so_many_guards() {
+        let slot = Slot::new(0, Fences::Symmetric);
+        let pins: Vec<_> = std::iter::from_fn(|| slot.pin(|| Epoch::FIRST)).collect();
+        assert_eq!(pins.len() as u64, DEPTH);
+        assert!(slot.is_pinned());
+        drop(pins);
+        assert!(!slot.is_pinned());
+    }
+}
