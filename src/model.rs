@@ -183,7 +183,7 @@ impl Map {
 
     /// Gives the reclaimer a turn, as every write does at its end.
     pub fn tick(&self, pin: &Pin) {
-        self.pinned(pin).tick::<Retired<Key, u64>>();
+        self.pinned(pin).tick::<Retired<Key, u64>>(0);
     }
 
     /// Whether strides may be unfinished. No step of the execution, as all that follow.

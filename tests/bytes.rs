@@ -58,7 +58,7 @@ fn each_part_of_a_map_costs_what_the_documentation_says() {
     const TABLE: isize = 896;
     const FIRST_WRITER: isize = 224 + 64 + 128;
     const SECOND_WRITER: isize = 128;
-    const FIRST_REMOVAL: isize = 160;
+    const FIRST_REMOVAL: isize = 32;
 
     register();
     let mut map = None;

@@ -323,7 +323,7 @@ where
                 list.grow(list.pinned.len());
             }
         }
-        list.pinned.tick();
+        list.pinned.tick(clock);
     }
 }
 

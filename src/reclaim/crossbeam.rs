@@ -104,7 +104,7 @@ unsafe impl<D: Dispose + Send + 'static> Reclaim<D> for Crossbeam {
         counter.count(by)
     }
 
-    unsafe fn tick(_: &Counter, _: &epoch::Guard) {}
+    unsafe fn tick(_: &Counter, _: &epoch::Guard, _: u64) {}
 
     /// Hands this thread's garbage to the collector, and lets it collect: best effort.
     unsafe fn flush(_: &Counter) {

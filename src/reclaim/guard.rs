@@ -286,11 +286,11 @@ impl<'g, R: Reclaimer> Pinned<'g, R> {
     }
 
     /// The end of a write: [`Reclaim::tick`].
-    pub(crate) fn tick<D: Dispose>(self)
+    pub(crate) fn tick<D: Dispose>(self, clock: u64)
     where
         R: Reclaim<D>,
     {
         // SAFETY: as for `count`.
-        unsafe { R::tick(self.protected.store, self.pin) };
+        unsafe { R::tick(self.protected.store, self.pin, clock) };
     }
 }

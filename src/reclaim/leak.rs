@@ -51,7 +51,7 @@ unsafe impl<D: Dispose> Reclaim<D> for Leak {
         counter.count(by)
     }
 
-    unsafe fn tick(_: &Counter, (): &()) {}
+    unsafe fn tick(_: &Counter, (): &(), _: u64) {}
 
     unsafe fn flush(_: &Counter) {}
 

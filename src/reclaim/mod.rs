@@ -198,12 +198,13 @@ pub unsafe trait Reclaim<D: Dispose>: Reclaimer {
     /// `pin` is covered by `store`, whose map retires for `D`, and of this thread.
     unsafe fn count(store: &Self::Store, pin: &Self::Pin, by: isize) -> u64;
 
-    /// The end of a write, its effect complete: the place for a few destructors.
+    /// The end of a write, its effect complete: the place for a few destructors. `clock` is what
+    /// `count` has answered.
     ///
     /// # Safety
     ///
     /// As for `count`.
-    unsafe fn tick(store: &Self::Store, pin: &Self::Pin);
+    unsafe fn tick(store: &Self::Store, pin: &Self::Pin, clock: u64);
 
     /// Frees what no guard can still see, as far as the back end can.
     ///

@@ -186,7 +186,7 @@ unsafe impl<D: Dispose> Reclaim<D> for Model {
         books.writes
     }
 
-    unsafe fn tick(store: &Store, _: &Pin) {
+    unsafe fn tick(store: &Store, _: &Pin, _: u64) {
         store.condemn_ripe();
     }
 

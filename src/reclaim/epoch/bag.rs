@@ -52,10 +52,8 @@ pub(super) struct Pending {
 pub(super) struct Contents {
     pub(super) garbage: Garbage,
     pub(super) bytes: usize,
-    /// Writes of the present window.
-    pub(super) writes: u8,
-    /// The epoch at the last end of a window.
-    pub(super) seen: Epoch,
+    /// The epoch at the last end of a window, or what is left of it.
+    pub(super) seen: u32,
     /// The bag whose owner was asked after last, as far as that fits.
     pub(super) asked: u32,
 }

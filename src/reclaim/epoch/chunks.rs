@@ -38,6 +38,10 @@ impl<T, const FIRST: usize> Chunks<T, FIRST> {
     /// The chunk of an element, and its place there.
     #[inline]
     fn place(index: usize) -> (usize, usize) {
+        if index < FIRST {
+            // Nearly always.
+            return (0, index);
+        }
         let chunk = (index / FIRST + 1).ilog2() as usize;
         (chunk, index - Self::start(chunk))
     }

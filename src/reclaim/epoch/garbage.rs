@@ -20,7 +20,7 @@ pub(super) struct Object(pub(super) *mut ());
 // map's entries may be.
 unsafe impl Send for Object {}
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Batch {
     stamp: Epoch,
     objects: Vec<Object>,
@@ -29,13 +29,13 @@ struct Batch {
 /// See the file's header.
 #[derive(Debug, Default)]
 pub(super) struct Garbage {
-    /// The oldest first. Only the last may take more.
-    batches: VecDeque<Batch>,
-    /// How many objects of the first batch are gone.
+    /// The oldest first, and before those in `open`. None is empty.
+    closed: VecDeque<Batch>,
+    /// Takes what comes.
+    open: Batch,
+    /// How many objects of the first closed batch are gone.
     gone: usize,
     len: usize,
-    /// Room for a batch, so that a steady state allocates nothing.
-    spare: Vec<Object>,
 }
 
 impl Garbage {
@@ -43,31 +43,32 @@ impl Garbage {
         self.len
     }
 
+    #[inline]
     pub(super) fn push(&mut self, object: Object, now: Epoch) {
         self.len += 1;
-        if let Some(last) = self.batches.back_mut()
-            && last.objects.len() < BATCH
-        {
-            last.objects.push(object);
-            last.stamp = now;
-            return;
+        self.open.objects.push(object);
+        self.open.stamp = now;
+        if self.open.objects.len() >= BATCH {
+            self.close();
+            // Only after a full one: a map that retires little pays little.
+            self.open.objects.reserve_exact(BATCH);
         }
-        let mut objects = std::mem::take(&mut self.spare);
-        if !self.batches.is_empty() {
-            // The first grows as it is needed: a map that retires little pays little.
-            objects.reserve_exact(BATCH);
-        }
-        objects.push(object);
-        self.batches.push_back(Batch {
-            stamp: now,
-            objects,
-        });
     }
 
-    /// Makes the first batch one that is not begun, as only the first of all may be.
+    /// Ends the open batch.
+    #[cold]
+    fn close(&mut self) {
+        let Batch { stamp, objects } = std::mem::take(&mut self.open);
+        if !objects.is_empty() {
+            self.closed.push_back(Batch { stamp, objects });
+        }
+    }
+
+    /// Ends the open batch, and makes the first one that is not begun.
     fn settle(&mut self) {
+        self.close();
         let gone = std::mem::take(&mut self.gone);
-        if let Some(first) = self.batches.front_mut() {
+        if let Some(first) = self.closed.front_mut() {
             first.objects.drain(..gone);
         }
     }
@@ -75,28 +76,30 @@ impl Garbage {
     /// Sorts by stamp, so that [`pop`](Self::pop) gives all that is ripe.
     pub(super) fn sort(&mut self, now: Epoch) {
         self.settle();
-        let batches = self.batches.make_contiguous();
+        let batches = self.closed.make_contiguous();
         batches.sort_by_key(|batch| std::cmp::Reverse(batch.stamp.age(now)));
     }
 
-    /// Puts more behind; its stamps stay.
+    /// Puts more behind what is closed; its stamps stay.
     pub(super) fn append(&mut self, mut more: Garbage) {
+        self.close();
         more.settle();
         self.len += more.len;
-        self.batches.append(&mut more.batches);
+        self.closed.append(&mut more.closed);
     }
 
     /// Whether [`pop`](Self::pop) has something.
     #[inline]
     pub(super) fn is_ripe(&self, now: Epoch) -> bool {
-        self.batches
-            .front()
-            .is_some_and(|first| first.stamp.is_over(now))
+        let first = self.closed.front().unwrap_or(&self.open);
+        first.stamp.is_over(now) && self.len > 0
     }
 
     /// Whether all of it is ripe.
     pub(super) fn is_all_ripe(&self, now: Epoch) -> bool {
-        self.batches.iter().all(|batch| batch.stamp.is_over(now))
+        let open = (!self.open.objects.is_empty()).then_some(&self.open);
+        let mut all = self.closed.iter().chain(open);
+        all.all(|batch| batch.stamp.is_over(now))
     }
 
     /// The oldest object, if nobody can see it any more.
@@ -106,18 +109,22 @@ impl Garbage {
 
     /// The oldest object, whoever can see it.
     pub(super) fn pop_any(&mut self) -> Option<Object> {
-        let first = self.batches.front()?;
+        if self.closed.is_empty() {
+            if self.len == 0 {
+                return None;
+            }
+            self.close();
+        }
+        let first = self.closed.front()?;
         let object = first.objects[self.gone];
         self.gone += 1;
         self.len -= 1;
         if self.gone == first.objects.len() {
             self.gone = 0;
-            let mut emptied = self.batches.pop_front().map(|batch| batch.objects)?;
-            emptied.clear();
-            self.spare = emptied;
+            self.closed.pop_front();
             // What a burst needed goes when it is over.
-            if self.batches.is_empty() && self.batches.capacity() > BATCH {
-                self.batches = VecDeque::new();
+            if self.closed.is_empty() && self.closed.capacity() > BATCH {
+                self.closed = VecDeque::new();
             }
         }
         Some(object)

@@ -266,7 +266,7 @@ impl Guard {
     pub fn tick(&self) {
         let (store, registry) = (&self.world.store, &self.world.registry);
         // SAFETY: the world retires `Objects` alone.
-        unsafe { store.tick::<Objects>(registry, &self.pin) };
+        unsafe { store.tick::<Objects>(registry, &self.pin, 0) };
     }
 
     /// Counts a write, and says how many entries all of them left.

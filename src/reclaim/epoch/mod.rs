@@ -120,19 +120,22 @@ mod back_end {
 
     // SAFETY: as above. `retire` and `count` run no user code.
     unsafe impl<D: Dispose> Reclaim<D> for Epoch {
+        #[inline]
         unsafe fn retire(store: &Store, pin: &Pin<'static>, object: *mut ()) {
             // SAFETY: the caller's promise, here and below.
             unsafe { store.retire::<D>(&REGISTRY, pin, object) };
         }
 
+        #[inline]
         unsafe fn count(store: &Store, pin: &Pin<'static>, by: isize) -> u64 {
             // SAFETY: see `retire`.
             unsafe { store.count::<D>(pin, by) }
         }
 
-        unsafe fn tick(store: &Store, pin: &Pin<'static>) {
+        #[inline]
+        unsafe fn tick(store: &Store, pin: &Pin<'static>, clock: u64) {
             // SAFETY: see `retire`.
-            unsafe { store.tick::<D>(&REGISTRY, pin) };
+            unsafe { store.tick::<D>(&REGISTRY, pin, clock) };
         }
 
         unsafe fn flush(store: &Store) {

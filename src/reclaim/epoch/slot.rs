@@ -45,6 +45,11 @@ impl Epoch {
         self.0
     }
 
+    /// Enough to tell epochs apart that are not far from each other.
+    pub(super) fn short(self) -> u32 {
+        (self.0 / STEP) as u32
+    }
+
     pub(super) fn next(self) -> Epoch {
         Epoch(self.0.wrapping_add(STEP))
     }

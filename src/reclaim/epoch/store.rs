@@ -19,7 +19,7 @@ use crate::sync::{Ordering, const_unless_loom};
 
 /// After how many of its writes to a map a thread sees to the epoch: so many that the heavy fence
 /// costs a write next to nothing.
-const WINDOW: u8 = if cfg!(any(loom, shuttle)) { 1 } else { 128 };
+const WINDOW: u64 = if cfg!(any(loom, shuttle)) { 1 } else { 128 };
 
 /// How often `flush` tries to advance the epoch. Three times would do if no reader ever came
 /// between; one that is pinned for the moment is gone at a later attempt.
@@ -125,6 +125,7 @@ impl Store {
     /// # Safety
     ///
     /// That of `Reclaim::retire`. The pin is one of `registry`, as with all that follows.
+    #[inline]
     pub(crate) unsafe fn retire<D: Dispose>(
         &self,
         registry: &Registry,
@@ -151,6 +152,7 @@ impl Store {
     /// # Safety
     ///
     /// That of `Reclaim::count`.
+    #[inline]
     pub(super) unsafe fn count<D: Dispose>(&self, pin: &Pin<'_>, by: isize) -> u64 {
         // Alone: whoever is pinned on the slot.
         self.bags::<D>().of(pin.slot()).count.add_alone(by)
@@ -164,7 +166,8 @@ impl Store {
     /// # Safety
     ///
     /// That of `Reclaim::tick`.
-    pub(crate) unsafe fn tick<D: Dispose>(&self, registry: &Registry, pin: &Pin<'_>) {
+    #[inline]
+    pub(crate) unsafe fn tick<D: Dispose>(&self, registry: &Registry, pin: &Pin<'_>, clock: u64) {
         let Some(bags) = self.bags.get() else {
             return;
         };
@@ -175,28 +178,15 @@ impl Store {
             return;
         }
         let now = registry.epoch();
-        let look = |contents: &mut Contents| {
-            contents.writes += 1;
-            let is_over = contents.writes >= WINDOW;
-            if is_over {
-                contents.writes = 0;
-            }
-            let is_ripe = contents.garbage.is_ripe(now);
-            let budget = if is_ripe {
-                budget(contents.garbage.len())
-            } else {
-                0
-            };
-            (is_over, budget)
-        };
-        // SAFETY: pinned; `look` runs no user code.
-        let Some((is_over, budget)) = (unsafe { bag.with(look) }) else {
-            return;
-        };
-        if is_over {
+        if clock.is_multiple_of(WINDOW) {
             self.end_window(registry, bags, bag);
         }
-        if budget > 0 {
+        let look = |contents: &mut Contents| {
+            let garbage = &contents.garbage;
+            garbage.is_ripe(now).then(|| budget(garbage.len()))
+        };
+        // SAFETY: pinned; `look` runs no user code.
+        if let Some(Some(budget)) = unsafe { bag.with(look) } {
             // SAFETY: the caller's promise.
             unsafe { free::<D>(bag, now, budget) };
         }
@@ -222,7 +212,7 @@ impl Store {
         };
         bags.receive().map(add);
 
-        let now = registry.epoch();
+        let now = registry.epoch().short();
         let look = |contents: &mut Contents| {
             let is_quiet = contents.seen == now;
             contents.seen = now;
@@ -251,7 +241,7 @@ impl Store {
         let asked = left.map_or(asked, |(index, _)| index);
         drop(taken);
         let remember = |contents: &mut Contents| {
-            contents.seen = registry.epoch();
+            contents.seen = registry.epoch().short();
             contents.asked = u32::try_from(asked).unwrap_or(0);
         };
         // SAFETY: pinned; `remember` runs no user code.

@@ -449,7 +449,7 @@ unsafe impl<D: Dispose> Reclaim<D> for Seize {
     }
 
     #[inline]
-    unsafe fn tick(_: &Store, pin: &Pin) {
+    unsafe fn tick(_: &Store, pin: &Pin, _: u64) {
         // SAFETY: the caller's promise.
         unsafe { pin.heart.sweep::<D>(pin) };
     }
