@@ -372,7 +372,8 @@ where
 
     /// What the map knows of its garbage, and of the guards that keep it.
     ///
-    /// Looks at every thread that ever pinned; wait-free.
+    /// Looks at the places of all threads that pin, and at a counter for each that has written;
+    /// wait-free.
     ///
     /// ```
     /// let map = splitmap::HashMap::from([(1, "one")]);

@@ -25,7 +25,7 @@ pub struct Stats {
     pub blocked_since: Option<SystemTime>,
     /// The threads that are pinned now, and the owned guards: of the process, not of this map.
     pub pinned: Option<usize>,
-    /// The most threads and owned guards that there were at a time, pinned or not: so many are
-    /// looked at by an attempt to advance. Of the process, not of this map.
+    /// About the most threads and owned guards that there ever were at a time, pinned or not, and
+    /// not fewer. Of the process, not of this map.
     pub participants: Option<usize>,
 }

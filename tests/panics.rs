@@ -19,6 +19,7 @@ mod hashers;
 mod epoch {
     type R = splitmap::Epoch;
     const LATE_PANICS_COME_OUT: bool = true;
+    const GUARDS_ARE_OF_ONE_MAP: bool = false;
     mod maps;
     mod panics;
 }
@@ -28,6 +29,7 @@ mod epoch {
 mod crossbeam {
     type R = splitmap::Crossbeam;
     const LATE_PANICS_COME_OUT: bool = false;
+    const GUARDS_ARE_OF_ONE_MAP: bool = false;
     mod maps;
     mod panics;
 }
@@ -37,6 +39,7 @@ mod crossbeam {
 mod seize {
     type R = splitmap::Seize;
     const LATE_PANICS_COME_OUT: bool = false;
+    const GUARDS_ARE_OF_ONE_MAP: bool = true;
     mod maps;
     mod panics;
 }

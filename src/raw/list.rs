@@ -105,6 +105,12 @@ pub(crate) enum Find<'g, N> {
     Absent(Cursor<'g, N>),
 }
 
+/// What a search for a key came to, and whether it has retired something on its way.
+pub(crate) struct Searched<'g, N> {
+    pub(crate) find: Find<'g, N>,
+    pub(crate) retired: bool,
+}
+
 /// A place where heads may be linked: nothing stands between it and `limit`.
 pub(crate) struct Gap<'g, N> {
     pub(crate) cursor: Cursor<'g, N>,
@@ -121,6 +127,8 @@ struct Stop<'g, N: Linked> {
     /// The place before the first node of the hash, where there is one.
     front: Option<Cursor<'g, N>>,
     found: Option<(&'g N, Word<'g, N>)>,
+    /// Marked nodes were unlinked and retired on the way.
+    retired: bool,
     /// The state that the search went by.
     view: View<'g, N>,
     /// The key of what stands behind the cursor; `None` for a head that ends the bucket of the
@@ -251,15 +259,19 @@ where
         view: View<'g, Node<K, V, M>>,
         hash: u64,
         matches: impl FnMut(&K) -> bool,
-    ) -> Find<'g, Node<K, V, M>> {
+    ) -> Searched<'g, Node<K, V, M>> {
         let stop = self.search(Some((view, view.start(hash))), hash, matches);
-        match stop.found {
+        let find = match stop.found {
             Some((node, next)) => Find::Found(Found {
                 cursor: stop.cursor,
                 node,
                 next,
             }),
             None => Find::Absent(stop.front.unwrap_or(stop.cursor)),
+        };
+        Searched {
+            find,
+            retired: stop.retired,
         }
     }
 
@@ -306,6 +318,7 @@ where
         hash: u64,
         mut matches: impl FnMut(&K) -> bool,
     ) -> Stop<'g, Node<K, V, M>> {
+        let mut retired = false;
         'again: loop {
             let (view, start) = from.take().unwrap_or_else(|| {
                 let view = self.state.view();
@@ -322,6 +335,7 @@ where
                     cursor,
                     front,
                     found,
+                    retired,
                     view,
                     behind,
                 };
@@ -353,6 +367,7 @@ where
                         continue 'again;
                     };
                     self.retire(unlinked);
+                    retired = true;
                     cursor.word = word;
                     if cursor.is_at_head() {
                         cursor.head_word = word;
@@ -367,6 +382,7 @@ where
                         cursor,
                         front,
                         found: Some((node, next)),
+                        retired,
                         view,
                         behind: None,
                     };

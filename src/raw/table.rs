@@ -26,7 +26,7 @@ const AUTOMATIC: bool = !cfg!(loom);
 /// the look free: it has to read a counter for each of so many participants.
 fn looks(clock: u64, order: Order, participants: usize) -> bool {
     let period = (order.buckets() / 4).clamp(4, 64);
-    let period = period.max(participants / 16).next_power_of_two() as u64;
+    let period = period.max((participants / 16).min(256)).next_power_of_two() as u64;
     clock.is_power_of_two() || clock & (period - 1) == 0
 }
 
@@ -179,7 +179,7 @@ where
         let list = self.list(pinned);
         let mut view = self.state.occupied();
         loop {
-            node = match list.find(view, node.hash(), |key| key == node.key()) {
+            node = match list.find(view, node.hash(), |key| key == node.key()).find {
                 Find::Absent(cursor) => match list.link(cursor, node) {
                     Ok(_) => {
                         self.written(list, view, 1);
@@ -214,9 +214,11 @@ where
     {
         let list = self.list(pinned);
         let mut view = self.state.occupied();
-        let cursor = match list.find(view, hash, |k| *k == key) {
+        let searched = list.find(view, hash, |k| *k == key);
+        let cursor = match searched.find {
             Find::Absent(cursor) => cursor,
             Find::Found(found) => {
+                self.read_only(list, searched.retired);
                 return Inserted::Present {
                     node: found.node,
                     key,
@@ -234,9 +236,11 @@ where
                 Err(node) => node,
             };
             view = self.state.view();
-            linked = match list.find(view, hash, |k| k == node.key()) {
+            let searched = list.find(view, hash, |k| k == node.key());
+            linked = match searched.find {
                 Find::Absent(cursor) => list.link(cursor, node),
                 Find::Found(found) => {
+                    self.read_only(list, searched.retired);
                     let (key, value) = node.into_entry();
                     return Inserted::Present {
                         node: found.node,
@@ -261,7 +265,9 @@ where
         }
         let list = self.list(pinned);
         loop {
-            let Find::Found(found) = list.find(view, hash, &mut matches) else {
+            let searched = list.find(view, hash, &mut matches);
+            let Find::Found(found) = searched.find else {
+                self.read_only(list, searched.retired);
                 return None;
             };
             if list.remove(&found) {
@@ -300,6 +306,14 @@ where
     /// All nodes, in the list's order.
     pub(crate) fn walk<'g>(&'g self, _: Protected<'g, R>) -> Walk<'g, K, V, M> {
         Walk::new(&self.state)
+    }
+
+    /// The end of a write that changed nothing. If it has cleaned up after others, that counts: else
+    /// nobody would free what it retired.
+    fn read_only(&self, list: List<'_, K, V, M, R>, retired: bool) {
+        if retired {
+            list.pinned.tick(list.pinned.count(0));
+        }
     }
 
     /// The end of every write that changed something: its effect is complete. Counts, carries a
@@ -374,7 +388,7 @@ where
         let list = self.list(pinned);
         loop {
             let view = self.state.view();
-            let Find::Found(found) = list.find(view, hash, |k| k == key) else {
+            let Find::Found(found) = list.find(view, hash, |k| k == key).find else {
                 return false;
             };
             if !accepts(found.node.value()) {

@@ -50,6 +50,12 @@ impl Count {
         after >> CLOCK
     }
 
+    /// The clock.
+    pub(crate) fn clock(&self) -> u16 {
+        // Relaxed: as in `add`.
+        (self.0.load(Ordering::Relaxed) >> CLOCK) as u16
+    }
+
     fn net(&self) -> i64 {
         // Relaxed: as in `add`.
         let biased = self.0.load(Ordering::Relaxed) & ((1 << CLOCK) - 1);

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use splitmap::Reclaimer;
 
 use super::maps::{HashMap, builder};
-use super::{LATE_PANICS_COME_OUT, R};
+use super::{GUARDS_ARE_OF_ONE_MAP, LATE_PANICS_COME_OUT, R};
 use crate::hashers::Quality;
 
 /// User code that the map calls.
@@ -976,4 +976,31 @@ fn drop_may_use_the_same_map() {
     }
     drop(map);
     RETURNED.forget();
+}
+
+#[test]
+fn a_guard_of_another_map_protects_here_too_or_is_refused() {
+    let (map, other) = (
+        HashMap::<u64, u64>::default(),
+        HashMap::<u64, u64>::default(),
+    );
+    map.pin().insert(1, 1);
+    let guard = other.guard();
+    let calls: [&dyn Fn() -> Option<u64>; 3] = [
+        &|| map.get(&1, &guard).copied(),
+        &|| map.insert(1, 2, &guard).copied(),
+        &|| map.iter(&guard).map(|(_, value)| value - 1).next(),
+    ];
+    for call in calls {
+        let answer = catch_unwind(AssertUnwindSafe(call));
+        if GUARDS_ARE_OF_ONE_MAP {
+            let panic = answer.expect_err("refused");
+            let message = panic.downcast_ref::<String>().expect("a message");
+            assert!(message.contains("belongs to another map"), "{message}");
+        } else {
+            assert_eq!(answer.expect("protects"), Some(1));
+        }
+    }
+    let value = if GUARDS_ARE_OF_ONE_MAP { 1 } else { 2 };
+    assert_eq!(map.pin().get(&1), Some(&value));
 }

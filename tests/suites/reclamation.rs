@@ -210,27 +210,47 @@ fn garbage_of_idle_and_gone_threads_is_freed_by_flush() {
 }
 
 #[test]
-fn garbage_of_a_gone_thread_does_not_wait_for_a_flush() {
+fn garbage_of_idle_and_gone_threads_does_not_wait_for_a_flush() {
     let _turn = turn();
     if !FLUSH_FREES_ALL {
         return;
     }
     let (drops, value) = told();
     let map = HashMap::<u64, Option<Told>>::default();
+    let busy = HashMap::<u64, u64>::default();
+    let (removed, done) = (Barrier::new(2), Barrier::new(3));
+    let remove = |from: u64| {
+        for key in from..from + 50 {
+            map.pin().insert(key, Some(value()));
+            map.pin().remove(&key);
+        }
+    };
     thread::scope(|scope| {
-        let gone = scope.spawn(|| {
-            for key in 0..100 {
-                map.pin().insert(key, Some(value()));
-                map.pin().remove(&key);
+        scope.spawn(|| remove(0)).join().unwrap();
+        // Has the place of the one that is gone, and another map to write.
+        let elsewhere = scope.spawn(|| {
+            removed.wait();
+            for round in 0..20_000 {
+                busy.pin().insert(round % 10, round);
             }
+            done.wait();
         });
-        gone.join().unwrap();
+        removed.wait();
+        let idle = scope.spawn(|| {
+            remove(1_000);
+            done.wait();
+        });
+        for round in 0..1_000_000 {
+            map.pin().insert(round % 10, None);
+            if round > 10_000 && drops.count() == 100 {
+                break;
+            }
+        }
+        assert_eq!(drops.count(), 100);
+        done.wait();
+        elsewhere.join().unwrap();
+        idle.join().unwrap();
     });
-    assert!(drops.count() < 100, "or there is nothing to see");
-    for round in 0..10_000 {
-        map.pin().insert(round % 10, None);
-    }
-    assert_eq!(drops.count(), 100);
 }
 
 #[test]
@@ -538,6 +558,37 @@ fn a_writer_goes_on_freeing_after_others_have_flushed() {
         let pending = map.stats().pending.expect("known");
         assert!(pending < 2_000, "{pending} pending");
         assert!(drops.count() > 200_000);
+    });
+}
+
+/// A search that finds its key, or finds it absent, may unlink what another thread has replaced.
+#[test]
+fn calls_that_change_nothing_free_what_they_clean_up() {
+    let _turn = turn();
+    if !FLUSH_FREES_ALL {
+        return;
+    }
+    let (_, value) = told();
+    let map = HashMap::<u64, Told>::default();
+    let stop = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let finder = scope.spawn(|| {
+            while stop.load(Ordering::SeqCst) == 0 {
+                for key in 0..4 {
+                    map.pin().get_or_insert_with(key, &value);
+                    map.pin().remove(&(key + 4));
+                }
+            }
+        });
+        for round in 0..300_000 {
+            map.pin().insert(round % 4, value());
+        }
+        stop.store(1, Ordering::SeqCst);
+        finder.join().unwrap();
+        for round in 0..20_000 {
+            map.pin().insert(round % 4, value());
+        }
+        assert!(map.stats().pending < Some(2_000), "{:?}", map.stats());
     });
 }
 

@@ -53,9 +53,11 @@ pub(super) struct Contents {
     pub(super) garbage: Garbage,
     pub(super) bytes: usize,
     /// The epoch at the last end of a window, or what is left of it.
-    pub(super) seen: u32,
-    /// The bag whose owner was asked after last, as far as that fits.
-    pub(super) asked: u32,
+    pub(super) seen: u16,
+    /// Another bag with garbage, as far as its number fits, and its clock, both at that time: if
+    /// the clock stands still until the next end of a window, the bag is taken.
+    pub(super) watched_clock: u16,
+    pub(super) watched: u32,
 }
 
 /// No two bags share a line, nor the pair of lines that a processor fetches; and one is enough.

@@ -44,8 +44,8 @@ pub struct Registry {
     most: AtomicUsize,
     /// Up to here new slots may be taken without a look at all others.
     may_grow_to: tally::AtomicUsize,
-    /// Where to look first for a slot.
-    last_claimed: tally::AtomicUsize,
+    /// Where to look first for a slot. Written by every claim: not beside what all read.
+    last_claimed: CachePadded<tally::AtomicUsize>,
     /// A [`Fences`], or 0 while nobody has asked.
     fences: tally::AtomicU8,
     /// The attempts to advance that failed since the last that did not.
@@ -72,7 +72,7 @@ impl Registry {
                 high: AtomicUsize::new(0),
                 most: AtomicUsize::new(0),
                 may_grow_to: tally::AtomicUsize::new(0),
-                last_claimed: tally::AtomicUsize::new(0),
+                last_claimed: CachePadded::new(tally::AtomicUsize::new(0)),
                 fences: tally::AtomicU8::new(0),
                 blocked: tally::AtomicUsize::new(0),
                 blocked_since: tally::AtomicU64::new(0),
@@ -125,7 +125,8 @@ impl Registry {
         let last = self.last_claimed.load(Ordering::Relaxed);
         let near = (0..high.min(LOOKS)).map(|step| (last + step) % high);
         // Relaxed: as above.
-        let may_grow = high <= LOOKS || high < self.may_grow_to.load(Ordering::Relaxed);
+        let may_grow =
+            high < MOST_SLOTS && (high <= LOOKS || high < self.may_grow_to.load(Ordering::Relaxed));
         let all = 0..if may_grow { 0 } else { high };
         for index in near.chain(all) {
             if let Some(slot) = self.claim_at(index) {
@@ -189,6 +190,8 @@ impl Registry {
             let _ = self
                 .high
                 .compare_exchange(high, lower, Ordering::Release, Ordering::Relaxed);
+            // Relaxed: a hint.
+            self.may_grow_to.fetch_min(lower, Ordering::Relaxed);
         }
         ours.into_iter().for_each(Slot::give_up);
     }
@@ -209,12 +212,6 @@ impl Registry {
     /// Whether nobody is pinned on a slot. After a heavy fence.
     pub(super) fn is_idle(&self, index: usize) -> bool {
         self.slots.get(index).is_none_or(|slot| !slot.is_pinned())
-    }
-
-    /// Whether nobody owns a slot: a hint.
-    pub(super) fn is_free(&self, index: usize) -> bool {
-        let slot = self.slots.get(index);
-        slot.is_none_or(|slot| !slot.is_owned())
     }
 
     #[inline(always)]
@@ -279,10 +276,10 @@ impl Registry {
             if cfg!(not(loom)) {
                 self.lower();
             }
-            // Relaxed: statistics.
+            // Relaxed: a statistic.
             self.blocked_since.store(0, Ordering::Relaxed);
-            // Relaxed: as above.
-            self.blocked.store(0, Ordering::Relaxed);
+            // Release: pairs with the Acquire in `note_blocked`, whose time comes after this 0.
+            self.blocked.store(0, Ordering::Release);
         } else {
             self.note_blocked();
         }
@@ -298,8 +295,8 @@ impl Registry {
     }
 
     fn note_blocked(&self) {
-        // Relaxed: a statistic.
-        if self.blocked.fetch_add(1, Ordering::Relaxed) == 0 {
+        // Acquire: pairs with the Release in `advance`.
+        if self.blocked.fetch_add(1, Ordering::Acquire) == 0 {
             // Relaxed: a statistic.
             self.blocked_since.store(nanoseconds(), Ordering::Relaxed);
         }

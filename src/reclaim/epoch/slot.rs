@@ -46,8 +46,8 @@ impl Epoch {
     }
 
     /// Enough to tell epochs apart that are not far from each other.
-    pub(super) fn short(self) -> u32 {
-        (self.0 / STEP) as u32
+    pub(super) fn short(self) -> u16 {
+        (self.0 / STEP) as u16
     }
 
     pub(super) fn next(self) -> Epoch {

@@ -96,16 +96,11 @@ impl Bags {
         Some((garbage, bytes))
     }
 
-    /// The next bag after `asked`, around, that has garbage and whose owner is gone.
-    fn next_left_behind(&self, asked: usize, registry: &Registry) -> Option<(usize, &Bag)> {
-        let mut left = self
-            .iter()
-            .filter(|&(index, bag)| bag.pending.is_some() && registry.is_free(index));
-        let first = left.next()?;
-        if first.0 > asked {
-            return Some(first);
-        }
-        Some(left.find(|&(index, _)| index > asked).unwrap_or(first))
+    /// The bags with garbage, but for one.
+    fn with_garbage(&self, but: usize) -> impl Iterator<Item = (usize, &Bag)> {
+        // Models ask all of them: they do not explore a statistic.
+        self.iter()
+            .filter(move |&(index, bag)| index != but && (cfg!(loom) || bag.pending.is_some()))
     }
 }
 
@@ -174,12 +169,12 @@ impl Store {
         let Some(bag) = bags.get(pin.slot()) else {
             return;
         };
-        if bag.is_freeing() {
-            return;
-        }
         let now = registry.epoch();
         if clock.is_multiple_of(WINDOW) {
-            self.end_window(registry, bags, bag);
+            self.end_window(registry, bags, bag, pin.slot().index());
+        }
+        if bag.is_freeing() {
+            return;
         }
         let look = |contents: &mut Contents| {
             let garbage = &contents.garbage;
@@ -195,7 +190,7 @@ impl Store {
     /// The end of a window: takes what was left behind, and advances the epoch, if there is
     /// anything to free and nobody else has advanced it since the last one.
     #[cold]
-    fn end_window(&self, registry: &Registry, bags: &Bags, bag: &Bag) {
+    fn end_window(&self, registry: &Registry, bags: &Bags, bag: &Bag, own: usize) {
         let add = |(garbage, bytes): (Garbage, usize)| {
             let mut spilled = Some(garbage);
             let add = |contents: &mut Contents| {
@@ -212,37 +207,37 @@ impl Store {
         };
         bags.receive().map(add);
 
-        let now = registry.epoch().short();
         let look = |contents: &mut Contents| {
-            let is_quiet = contents.seen == now;
-            contents.seen = now;
-            (
-                is_quiet,
-                contents.garbage.len() > 0,
-                contents.asked as usize,
-            )
+            let watched = (contents.watched as usize, contents.watched_clock);
+            (contents.seen, contents.garbage.len() > 0, watched)
         };
         // SAFETY: pinned; `look` runs no user code.
-        let Some((true, has_garbage, asked)) = (unsafe { bag.with(look) }) else {
+        let Some((seen, has_garbage, (watched, clock))) = (unsafe { bag.with(look) }) else {
             return;
         };
-        let left = bags.next_left_behind(asked, registry);
-        if !has_garbage && left.is_none() {
-            return;
-        }
+        // Left behind: nobody has written there since the end of the last window.
+        let left = bags
+            .with_garbage(own)
+            .find(|&(index, bag)| index == watched && bag.count.clock() == clock);
         let taken = left.and_then(|(index, left)| Taken::raise(index, left));
-        let attempt = registry.advance();
-        if attempt.fenced
-            && let Some(taken) = &taken
-        {
-            // SAFETY: the attempt executed a heavy fence.
+        let is_quiet = seen == registry.epoch().short();
+        let fenced = if is_quiet && (has_garbage || taken.is_some()) {
+            registry.advance().fenced
+        } else {
+            taken.is_some() && registry.heavy()
+        };
+        if fenced && let Some(taken) = &taken {
+            // SAFETY: a heavy fence was just executed.
             unsafe { taken.contents(registry) }.map(add);
         }
-        let asked = left.map_or(asked, |(index, _)| index);
         drop(taken);
+        let next = bags.with_garbage(own).find(|&(index, _)| index > watched);
+        let next = next.or_else(|| bags.with_garbage(own).next());
         let remember = |contents: &mut Contents| {
             contents.seen = registry.epoch().short();
-            contents.asked = u32::try_from(asked).unwrap_or(0);
+            let (index, clock) = next.map_or((0, 0), |(index, bag)| (index, bag.count.clock()));
+            contents.watched = u32::try_from(index).unwrap_or(0);
+            contents.watched_clock = clock;
         };
         // SAFETY: pinned; `remember` runs no user code.
         unsafe { bag.with(remember) };
@@ -346,23 +341,19 @@ impl Haul<'_> {
 
     /// Takes the garbage of this thread's bag, of all whose slot is idle, and what stands beside.
     fn gather(&mut self, registry: &Registry, pin: &Pin<'_>) {
-        if let Some(bag) = self.bags.get(pin.slot()) {
-            let take = |contents: &mut Contents| {
-                let garbage = std::mem::take(&mut contents.garbage);
-                (garbage, std::mem::take(&mut contents.bytes))
-            };
-            // SAFETY: pinned; `take` runs no user code.
-            if let Some(contents) = unsafe { bag.change(take) } {
-                self.add(contents);
-            }
+        let own = self.bags.get(pin.slot());
+        let take = |contents: &mut Contents| {
+            let garbage = std::mem::take(&mut contents.garbage);
+            (garbage, std::mem::take(&mut contents.bytes))
+        };
+        // SAFETY: pinned; `take` runs no user code.
+        let take_own = || own.and_then(|bag| unsafe { bag.change(take) });
+        let mine = take_own();
+        let is_mine = mine.is_some();
+        if let Some(contents) = mine {
+            self.add(contents);
         }
-        let own = pin.slot().index();
-        // Models ask all of them: they do not explore a statistic.
-        let has_garbage = |bag: &Bag| cfg!(loom) || bag.pending.is_some();
-        let others = self
-            .bags
-            .iter()
-            .filter(|&(index, bag)| index != own && has_garbage(bag));
+        let others = self.bags.with_garbage(pin.slot().index());
         let raise = |(index, bag)| Taken::raise(index, bag);
         let taken: Vec<Taken<'_>> = others.filter_map(raise).collect();
         if !taken.is_empty() && registry.heavy() {
@@ -375,6 +366,10 @@ impl Haul<'_> {
         }
         if let Some(parcels) = self.bags.receive() {
             self.add(parcels);
+        }
+        // Somebody else was at it, saw that it is in use, and let go of it again.
+        if !is_mine && let Some(contents) = take_own() {
+            self.add(contents);
         }
     }
 }
