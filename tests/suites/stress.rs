@@ -1,6 +1,7 @@
 //! The bodies of `tests/stress.rs`.
 
 use std::collections::{HashMap as Reference, HashSet};
+use std::hash::BuildHasher;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, ScopedJoinHandle};
@@ -12,11 +13,12 @@ type Map<V> = HashMap<u64, V, Quality>;
 
 const THREADS: u64 = 4;
 
-/// An empty map without a table, pinned once: what the reclaimer sets up for its first user is set
-/// up before a second thread exists, where ThreadSanitizer sees it.
+/// An empty map without a table, pinned and asked once: what the reclaimer and the hasher set up for
+/// their first user is set up before a second thread exists, where ThreadSanitizer sees it.
 fn smallest<V: Send + 'static>(quality: Quality) -> Map<V> {
     let map = builder().hasher(quality).build();
     drop(map.pin());
+    quality.hash_one(0);
     map
 }
 
