@@ -130,6 +130,7 @@ mod scheduled {
         }
 
         pub(crate) fn fetch_or(&self, bits: usize, order: Ordering) -> *mut T {
+            // Relaxed: only to compare with.
             self.0.update(order, Ordering::Relaxed, |target| {
                 target.map_addr(|address| address | bits)
             })
@@ -142,7 +143,8 @@ mod scheduled {
 
     impl<'c> InUse<'c> {
         pub(crate) fn new(in_use: &'c AtomicBool) -> Self {
-            assert!(!in_use.swap(true, Ordering::SeqCst), "two have access");
+            // Relaxed: shuttle runs its threads on one of the system's.
+            assert!(!in_use.swap(true, Ordering::Relaxed), "two have access");
             shuttle::thread::yield_now();
             InUse(in_use)
         }
@@ -150,7 +152,8 @@ mod scheduled {
 
     impl Drop for InUse<'_> {
         fn drop(&mut self) {
-            self.0.store(false, Ordering::SeqCst);
+            // Relaxed: as above.
+            self.0.store(false, Ordering::Relaxed);
         }
     }
 }

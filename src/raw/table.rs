@@ -24,10 +24,10 @@ const AUTOMATIC: bool = !cfg!(loom);
 /// counter do, ever fewer, as there may be many threads that write little. Then one in a quarter of
 /// the buckets does, so that a small table is not overrun, and at least one in a number that makes
 /// the look free: it has to read a counter for each of so many participants.
-fn looks(clock: u64, order: Order, participants: usize) -> bool {
-    let period = (order.buckets() / 4).clamp(4, 64);
-    let period = period.max((participants / 16).min(256)).next_power_of_two() as u64;
-    clock.is_power_of_two() || clock & (period - 1) == 0
+fn looks(clock: u64, order: Order, participants: impl FnOnce() -> usize) -> bool {
+    let is_at = |period: usize| clock & (period.next_power_of_two() as u64 - 1) == 0;
+    clock.is_power_of_two()
+        || is_at((order.buckets() / 4).clamp(4, 64)) && is_at((participants() / 16).min(256))
 }
 
 /// See the file's header.
@@ -332,7 +332,7 @@ where
                 list.help();
             }
             // Not only after an insertion: every n-th write may happen to be another kind.
-            let participants = list.pinned.protected().participants().unwrap_or(0);
+            let participants = || list.pinned.protected().participants().unwrap_or(0);
             if looks(clock, directory.order(), participants) {
                 list.grow(list.pinned.len());
             }

@@ -64,6 +64,14 @@ pub(super) struct Contents {
 #[cfg(all(target_pointer_width = "64", not(any(loom, shuttle))))]
 const _: () = assert!(size_of::<Bag>() == 128);
 
+impl Contents {
+    /// All of the garbage, and its bytes.
+    pub(super) fn take(&mut self) -> (Garbage, usize) {
+        let garbage = std::mem::take(&mut self.garbage);
+        (garbage, std::mem::take(&mut self.bytes))
+    }
+}
+
 impl Pending {
     /// What was done before, in the sense of the memory model, is seen.
     pub(super) fn is_some(&self) -> bool {
@@ -106,10 +114,9 @@ impl Bag {
     /// Nobody else has access.
     pub(super) unsafe fn empty(&self) -> (Garbage, usize) {
         let take = |contents: &mut Contents| {
-            let garbage = std::mem::take(&mut contents.garbage);
-            let bytes = std::mem::take(&mut contents.bytes);
+            let taken = contents.take();
             self.pending.set(contents);
-            (garbage, bytes)
+            taken
         };
         // SAFETY: the caller's promise.
         unsafe { self.contents.with(take) }

@@ -32,6 +32,7 @@ impl Fences {
     /// The reader's side.
     #[inline(always)]
     pub(super) fn light(self) {
+        // Fence: as below, the processor's part being done by `heavy`.
         #[cfg(not(loom))]
         if self == Fences::Asymmetric {
             return crate::sync::compiler_fence(Ordering::SeqCst);

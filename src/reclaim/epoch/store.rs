@@ -342,12 +342,8 @@ impl Haul<'_> {
     /// Takes the garbage of this thread's bag, of all whose slot is idle, and what stands beside.
     fn gather(&mut self, registry: &Registry, pin: &Pin<'_>) {
         let own = self.bags.get(pin.slot());
-        let take = |contents: &mut Contents| {
-            let garbage = std::mem::take(&mut contents.garbage);
-            (garbage, std::mem::take(&mut contents.bytes))
-        };
         // SAFETY: pinned; `take` runs no user code.
-        let take_own = || own.and_then(|bag| unsafe { bag.change(take) });
+        let take_own = || own.and_then(|bag| unsafe { bag.change(Contents::take) });
         let mine = take_own();
         let is_mine = mine.is_some();
         if let Some(contents) = mine {
