@@ -13,6 +13,8 @@
 
 #![allow(clippy::duplicate_mod, reason = "a suite runs on each back end")]
 
+mod own_process;
+
 use std::sync::Mutex;
 
 static TURN: Mutex<()> = Mutex::new(());

@@ -5,7 +5,8 @@
 
 #![cfg(target_os = "linux")]
 
-use std::process::Command;
+mod own_process;
+
 use std::sync::Arc;
 use std::thread;
 
@@ -41,26 +42,6 @@ fn refuse_membarrier() {
     assert_eq!(unsafe { libc::syscall(libc::SYS_membarrier, 0, 0, 0) }, -1);
 }
 
-fn in_own_process(test: &str) -> bool {
-    const NAME: &str = "SPLITMAP_TEST_OF_ITS_OWN";
-    if std::env::var_os(NAME).is_some() {
-        return true;
-    }
-    let output = Command::new(std::env::current_exe().expect("a test has a file"))
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
-        .env(NAME, test)
-        .output()
-        .expect("a test can be started");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && text.contains("1 passed"),
-        "{test}: {}\n{text}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    false
-}
-
 /// Readers and writers on a few keys; what is read must be whole. Returns how many values there
 /// are left, in the map or waiting.
 fn load(map: &HashMap<u64, Arc<u64>>, values: &Arc<u64>) -> usize {
@@ -87,7 +68,7 @@ fn load(map: &HashMap<u64, Arc<u64>>, values: &Arc<u64>) -> usize {
 
 #[test]
 fn refused_from_the_start_fences_do_the_work() {
-    if !in_own_process("refused_from_the_start_fences_do_the_work") {
+    if !own_process::is_for("refused_from_the_start_fences_do_the_work") {
         return;
     }
     refuse_membarrier();
@@ -101,7 +82,7 @@ fn refused_from_the_start_fences_do_the_work() {
 
 #[test]
 fn refused_later_nothing_is_freed_before_the_map_is_dropped() {
-    if !in_own_process("refused_later_nothing_is_freed_before_the_map_is_dropped") {
+    if !own_process::is_for("refused_later_nothing_is_freed_before_the_map_is_dropped") {
         return;
     }
     let (map, values) = (HashMap::new(), Arc::new(7));

@@ -218,7 +218,7 @@ where
         let cursor = match searched.find {
             Find::Absent(cursor) => cursor,
             Find::Found(found) => {
-                self.read_only(list, searched.retired);
+                self.changed_nothing(list, searched.retired);
                 return Inserted::Present {
                     node: found.node,
                     key,
@@ -240,7 +240,7 @@ where
             linked = match searched.find {
                 Find::Absent(cursor) => list.link(cursor, node),
                 Find::Found(found) => {
-                    self.read_only(list, searched.retired);
+                    self.changed_nothing(list, searched.retired);
                     let (key, value) = node.into_entry();
                     return Inserted::Present {
                         node: found.node,
@@ -267,7 +267,7 @@ where
         loop {
             let searched = list.find(view, hash, &mut matches);
             let Find::Found(found) = searched.find else {
-                self.read_only(list, searched.retired);
+                self.changed_nothing(list, searched.retired);
                 return None;
             };
             if list.remove(&found) {
@@ -310,7 +310,7 @@ where
 
     /// The end of a write that changed nothing. If it has cleaned up after others, that counts: else
     /// nobody would free what it retired.
-    fn read_only(&self, list: List<'_, K, V, M, R>, retired: bool) {
+    fn changed_nothing(&self, list: List<'_, K, V, M, R>, retired: bool) {
         if retired {
             list.pinned.tick(list.pinned.count(0));
         }

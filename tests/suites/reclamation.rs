@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::hash::BuildHasherDefault;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, LazyLock, MutexGuard};
 use std::thread;
@@ -20,30 +19,12 @@ fn turn() -> MutexGuard<'static, ()> {
         .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// Whether this is the process that a test has for itself. Else starts it, and passes its failure on.
+/// Whether this is the process that a test of this suite has for itself.
 fn in_own_process(test: &str) -> bool {
-    const NAME: &str = "SPLITMAP_TEST_OF_ITS_OWN";
     let (_, module) = module_path!()
         .split_once("::")
         .expect("a module of the test");
-    let test = format!("{module}::{test}");
-    if std::env::var_os(NAME).is_some_and(|name| name == test.as_str()) {
-        return true;
-    }
-    let output = Command::new(std::env::current_exe().expect("a test has a file"))
-        .args(["--exact", &test, "--nocapture", "--test-threads=1"])
-        .env(NAME, &test)
-        .output()
-        .expect("a test can be started");
-    let text = String::from_utf8_lossy(&output.stdout);
-    let ran = text.contains("1 passed");
-    assert!(
-        output.status.success() && ran,
-        "{test} in a process of its own: {}\n{text}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    false
+    crate::own_process::is_for(&format!("{module}::{test}"))
 }
 
 /// Drops, and how many of them were where none should be. (No lock: ThreadSanitizer does not see
