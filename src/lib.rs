@@ -12,7 +12,7 @@ mod stats;
 mod sync;
 
 pub use equivalent::Equivalent;
-pub use iter::{Iter, Keys, Values};
+pub use iter::{Cursor, Drain, IntoIter, Iter, Keys, Scan, Values};
 pub use map::{DefaultHashBuilder, HashMap, HashMapBuilder, OccupiedError};
 pub use pinned::HashMapRef;
 pub use raw::Retired;

@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 
 use equivalent::Equivalent;
 
-use crate::iter::{Iter, Keys, Values};
+use crate::iter::{Cursor, Drain, IntoIter, Iter, Keys, Scan, Values};
 use crate::raw::{Inserted, Node, Retired, Table, Unused};
 use crate::reclaim::{
     DefaultReclaimer, Guard, LocalGuard, OwnedGuard, Pinned, Protected, Reclaim, ReclaimOwned,
@@ -161,8 +161,8 @@ where
     }
 
     /// An empty map with a bucket for each of `capacity` entries, so that inserting that many
-    /// does not grow the table. Takes time and memory in proportion: at most 32 bytes an entry, and
-    /// about 2 KiB.
+    /// does not grow the table, nor removing them shrink it. Takes time and memory in proportion: at
+    /// most 32 bytes an entry, and about 2 KiB.
     ///
     /// # Panics
     ///
@@ -345,7 +345,8 @@ where
     }
 
     /// Frees everything that was removed or replaced and that no guard can still see, whichever
-    /// thread removed it; first carries on a growth of the table that was left half done.
+    /// thread removed it; first carries on a resize of the table that was left half done, and
+    /// shrinks a table that is too wide.
     ///
     /// Call it without a guard in hand: one that was made shortly after a removal counts as one that
     /// can see what was removed. What a thread that is pinned at this moment has removed may stay
@@ -386,6 +387,81 @@ where
         self.table.stats()
     }
 
+    /// The entries that the table has buckets for: with more it grows. 0 as long as the map has no
+    /// memory. Pins; wait-free.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::<u64, u64>::new();
+    /// assert_eq!(map.capacity(), 0);
+    /// map.reserve(1_000);
+    /// assert!(map.capacity() >= 1_000);
+    /// ```
+    pub fn capacity(&self) -> usize {
+        self.table.capacity()
+    }
+
+    /// Grows the table until it has a bucket for each of `additional` more entries, and makes all
+    /// of them; from now on it does not shrink below that, until
+    /// [`shrink_to_fit`](Self::shrink_to_fit).
+    ///
+    /// Pins. Costs time and memory in proportion to the new buckets. Others use the map meanwhile,
+    /// and their writes help; lock-free.
+    ///
+    /// # Panics
+    ///
+    /// If there cannot be so many buckets ("capacity overflow"), or there is no memory for them.
+    /// The map is as it was.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::new();
+    /// map.pin().insert(1, "one");
+    /// map.reserve(99);
+    /// assert!(map.capacity() >= 100);
+    /// ```
+    pub fn reserve(&self, additional: usize) {
+        self.table.reserve(additional);
+    }
+
+    /// Shrinks the table as far as it goes with a bucket for each entry, and gives up the capacity
+    /// that was asked for: from now on it also shrinks by itself, to the smallest.
+    ///
+    /// Without this the table shrinks when entries are removed, to a capacity of two to eight times
+    /// their number, and never below the one that was asked for. What has left the table is freed
+    /// as an entry that was removed: call [`flush`](Self::flush) to free it now.
+    ///
+    /// Pins. Costs time in proportion to the buckets that leave; lock-free.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::<u64, u64>::with_capacity(1_000);
+    /// assert!(map.capacity() >= 1_000);
+    /// map.shrink_to_fit();
+    /// assert!(map.capacity() < 100);
+    /// ```
+    pub fn shrink_to_fit(&self) {
+        self.table.shrink_to_fit();
+    }
+
+    /// Takes all entries out, as a value that gives them back; the map is left empty. If that value
+    /// is dropped before its end, it drops the rest; if it is leaked, so is the rest.
+    ///
+    /// Nobody else uses the map, so the entries come out as they are, and not as references. The
+    /// table is given up but for the capacity that was asked for.
+    ///
+    /// # Panics
+    ///
+    /// If there is no memory for that capacity. The map is as it was.
+    ///
+    /// ```
+    /// let mut map = splitmap::HashMap::from([(1, String::from("one"))]);
+    /// let entries: Vec<(i32, String)> = map.drain().collect();
+    /// assert_eq!(entries, [(1, String::from("one"))]);
+    /// assert!(map.is_empty());
+    /// ```
+    pub fn drain(&mut self) -> Drain<'_, K, V> {
+        let (nodes, len) = self.table.drain();
+        Drain::new(IntoIter::new(nodes, len))
+    }
+
     /// Whether [`len`](Self::len) is 0.
     ///
     /// ```
@@ -407,7 +483,43 @@ where
     /// assert_eq!(map.iter(&guard).map(|(key, _)| key).sum::<i32>(), 3);
     /// ```
     pub fn iter<'g>(&'g self, guard: &'g impl Guard<R>) -> Iter<'g, K, V> {
-        Iter::new(self.table.walk(self.protected(guard)))
+        Iter::new(self.table.walk(0, self.protected(guard)))
+    }
+
+    /// Some of the entries: those from `cursor` on, until `budget` of them are out. Says then where
+    /// the next call goes on, so that an iteration can be left without a guard, for any time, and
+    /// resumed on another thread.
+    ///
+    /// Guarantee **D** holds for a whole scan, from [`Cursor::START`] through all calls: an entry
+    /// that is present from start to end is yielded exactly once, however the table is resized
+    /// between the calls and within them.
+    ///
+    /// A call ends between two hashes. So where many keys have one hash, more entries than
+    /// `budget` come out; and a budget of 0 is taken as 1. The cursor is a place in the order of
+    /// this map's hashes: with another map, or another hasher, it is a place too, and a meaningless
+    /// one. Costs the search of one bucket; then as [`iter`](Self::iter).
+    ///
+    /// ```
+    /// use splitmap::{Cursor, HashMap};
+    ///
+    /// let map: HashMap<u32, u32> = (0..100).map(|n| (n, n)).collect();
+    /// let (mut sum, mut next) = (0, Some(Cursor::START));
+    /// while let Some(cursor) = next {
+    ///     let guard = map.guard();
+    ///     let mut scan = map.scan(cursor, 10, &guard);
+    ///     sum += scan.by_ref().map(|(_, value)| value).sum::<u32>();
+    ///     next = scan.cursor();
+    /// }
+    /// assert_eq!(sum, 99 * 100 / 2);
+    /// ```
+    pub fn scan<'g>(
+        &'g self,
+        cursor: Cursor,
+        budget: usize,
+        guard: &'g impl Guard<R>,
+    ) -> Scan<'g, K, V> {
+        let walk = self.table.walk(cursor.to_bits(), self.protected(guard));
+        Scan::new(walk, cursor, budget)
     }
 
     /// The keys: as [`iter`](Self::iter).
@@ -434,7 +546,7 @@ where
 
     /// Removes every entry that is present throughout. Not one instant: an entry that others
     /// insert meanwhile may stay. Costs a walk over the map and a removal for each entry;
-    /// lock-free.
+    /// lock-free. Shrinks the table to the capacity that was asked for.
     ///
     /// # Panics
     ///
@@ -452,7 +564,8 @@ where
     /// Removes every entry that `keep` refuses. Asks once for each entry that is present
     /// throughout; for a value that is replaced after it was refused, once more for the new one.
     /// (So a `keep` that replaces the entry which it then refuses is asked without end.)
-    /// Costs a walk over the map and a removal for each refused entry; lock-free.
+    /// Costs a walk over the map and a removal for each refused entry; lock-free. Shrinks a table
+    /// that is too wide then.
     ///
     /// # Panics
     ///
@@ -723,7 +836,11 @@ where
         let guard = self.guard();
         let copy =
             |node: &Node<K, V>| Node::new(node.hash(), node.key().clone(), node.value().clone());
-        let nodes = self.table.walk(self.protected(&guard)).map(copy).collect();
+        let nodes = self
+            .table
+            .walk(0, self.protected(&guard))
+            .map(copy)
+            .collect();
         HashMap::of(Table::from_sorted(nodes), self.hash_builder.clone())
     }
 }
@@ -752,6 +869,30 @@ where
     S: BuildHasher,
     R: Reclaim<Retired<K, V>>,
 {
+}
+
+impl<K, V, S, R> IntoIterator for HashMap<K, V, S, R>
+where
+    R: Reclaim<Retired<K, V>>,
+{
+    type Item = (K, V);
+    type IntoIter = IntoIter<K, V>;
+
+    /// Takes the map apart. What was removed from it and is not freed yet is freed first.
+    ///
+    /// # Panics
+    ///
+    /// If the destructor of an entry that was removed does. All entries are dropped then.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([(1, String::from("one"))]);
+    /// let entries: Vec<(i32, String)> = map.into_iter().collect();
+    /// assert_eq!(entries, [(1, String::from("one"))]);
+    /// ```
+    fn into_iter(self) -> IntoIter<K, V> {
+        let (nodes, len) = self.table.into_nodes();
+        IntoIter::new(nodes, len)
+    }
 }
 
 impl<K, V, S, R> Extend<(K, V)> for &HashMap<K, V, S, R>

@@ -130,7 +130,7 @@ impl Map {
     pub fn entries_from(&self, at: u8, pin: &Pin) -> Vec<(Key, u64)> {
         let hash = Key::from(at).hash() & !3;
         self.table
-            .walk_from(hash, self.pinned(pin).protected())
+            .walk(hash, self.pinned(pin).protected())
             .map(|node| (*node.key(), *node.value()))
             .collect()
     }
@@ -139,7 +139,7 @@ impl Map {
     pub fn entries_between(&self, at: u8, end: u8, pin: &Pin) -> Vec<(Key, u64)> {
         let hash = Key::from(at).hash() & !3;
         self.table
-            .walk_from(hash, self.pinned(pin).protected())
+            .walk(hash, self.pinned(pin).protected())
             .map(|node| (*node.key(), *node.value()))
             .take_while(|(key, _)| key.at < end)
             .collect()
@@ -176,7 +176,32 @@ impl Map {
         self.table.finish_claimed(claim, self.pinned(pin));
     }
 
-    /// Makes one stride of a growth, or completes it.
+    /// Publishes one shrinking, if nothing bars it. False if something does.
+    pub fn shrink(&self, pin: &Pin) -> bool {
+        self.table.shrink(self.pinned(pin))
+    }
+
+    /// Begins to settle a stride of a shrinking, and stops there: its number.
+    ///
+    /// # Panics
+    ///
+    /// If the table does not shrink, or all strides are begun.
+    pub fn begin(&self, pin: &Pin) -> usize {
+        let stride = self.table.begin_settling(self.pinned(pin));
+        stride.expect("a stride of a shrinking is left to begin")
+    }
+
+    /// Settles a stride of the shrinking that is under way, begun or not. Nothing if there is none.
+    pub fn settle(&self, stride: usize, pin: &Pin) {
+        self.table.settle(stride, self.pinned(pin));
+    }
+
+    /// Grows the table to a bucket for each of that many entries, below which it does not shrink.
+    pub fn reserve(&self, entries: usize, pin: &Pin) {
+        self.table.reserve_pinned(entries, self.pinned(pin));
+    }
+
+    /// Makes one stride of a growth, or completes it; or settles one of a shrinking, or ends it.
     pub fn help(&self, pin: &Pin) {
         self.table.help(self.pinned(pin));
     }
@@ -189,6 +214,11 @@ impl Map {
     /// Whether strides may be unfinished. No step of the execution, as all that follow.
     pub fn is_growing(&self) -> bool {
         self.table.is_growing()
+    }
+
+    /// Whether a group leaves.
+    pub fn is_shrinking(&self) -> bool {
+        self.table.is_shrinking()
     }
 
     /// The buckets that there are.

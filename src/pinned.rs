@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, Hash};
 
 use equivalent::Equivalent;
 
-use crate::iter::{Iter, Keys, Values};
+use crate::iter::{Cursor, Iter, Keys, Scan, Values};
 use crate::map::{DefaultHashBuilder, HashMap, OccupiedError};
 use crate::raw::Retired;
 use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, OwnedGuard, Reclaim, ReclaimOwned};
@@ -142,6 +142,26 @@ where
     /// See [`HashMap::values`].
     pub fn values(&self) -> Values<'_, K, V> {
         self.map.values(&self.guard)
+    }
+
+    /// See [`HashMap::scan`].
+    pub fn scan(&self, cursor: Cursor, budget: usize) -> Scan<'_, K, V> {
+        self.map.scan(cursor, budget, &self.guard)
+    }
+
+    /// See [`HashMap::capacity`].
+    pub fn capacity(&self) -> usize {
+        self.map.capacity()
+    }
+
+    /// See [`HashMap::reserve`].
+    pub fn reserve(&self, additional: usize) {
+        self.map.reserve(additional);
+    }
+
+    /// See [`HashMap::shrink_to_fit`].
+    pub fn shrink_to_fit(&self) {
+        self.map.shrink_to_fit();
     }
 
     /// See [`HashMap::clear`].

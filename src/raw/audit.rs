@@ -3,7 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::raw::directory::State;
+use crate::raw::directory::{State, UnlinkedGroup};
 use crate::raw::link::{Link, Linked, Presence, Target, Unlinked};
 use crate::raw::node::Node;
 
@@ -33,6 +33,23 @@ pub(crate) fn unreachable<K, V, M>(
                     !node.is(met),
                     "a node of hash {:#x} is retired while it can be reached",
                     met.hash()
+                );
+            }
+        }
+    }
+}
+
+/// Panics if a walk from any head that a search may start from, now, meets a head of the group.
+pub(crate) fn group_is_unreachable<K, V, M>(
+    state: &State<Node<K, V, M>>,
+    left: &UnlinkedGroup<'_, Node<K, V, M>>,
+) {
+    for head in state.newest_heads() {
+        for target in steps(head) {
+            if let Target::Head(met) = target {
+                assert!(
+                    !left.group().has(met),
+                    "a group is retired while a head of it can be reached"
                 );
             }
         }

@@ -34,19 +34,40 @@ pub(crate) fn sort<K: Eq, V, M>(nodes: &mut Nodes<K, V, M>) {
     *nodes = sorted;
 }
 
-/// The state of a table with these nodes, sorted, and room for `capacity` entries.
+/// The order of a table with a bucket for each of that many entries.
+///
+/// # Panics
+///
+/// If there cannot be so many buckets.
+pub(crate) fn order(capacity: usize) -> Order {
+    Order::at_least(capacity).unwrap_or_else(|| {
+        panic!("splitmap: capacity overflow: {capacity} entries cannot be addressed")
+    })
+}
+
+/// Says that there is no memory for a table with a bucket for each of that many entries.
+pub(crate) fn no_memory(capacity: usize) -> ! {
+    panic!(
+        "splitmap: a capacity of {capacity} entries needs {} buckets of {} bytes, for which there \
+         is no memory",
+        order(capacity).buckets(),
+        size_of::<Link<()>>(),
+    )
+}
+
+/// The state of a table with these nodes, sorted, and room for `capacity` entries, which it is not
+/// to shrink below.
 ///
 /// # Panics
 ///
 /// If there cannot be that many buckets, or there is no memory for them.
 pub(crate) fn state<K, V, M>(capacity: usize, mut nodes: Nodes<K, V, M>) -> State<Node<K, V, M>> {
+    let floor = order(capacity);
     let capacity = capacity.max(nodes.len());
     if capacity == 0 {
         return State::new();
     }
-    let order = Order::at_least(capacity).unwrap_or_else(|| {
-        panic!("splitmap: a capacity of {capacity} entries cannot be addressed")
-    });
+    let order = order(capacity);
     let fill = |bucket: Bucket, behind| {
         let mut word: Word<'_, _> = behind;
         let mut presence = Presence::NONE;
@@ -58,14 +79,7 @@ pub(crate) fn state<K, V, M>(capacity: usize, mut nodes: Nodes<K, V, M>) -> Stat
         }
         word.with(presence)
     };
-    let directory = Directory::filled(order, fill).unwrap_or_else(|| {
-        panic!(
-            "splitmap: a capacity of {capacity} entries needs {} buckets of {} bytes, for which \
-             there is no memory",
-            order.buckets(),
-            size_of::<Link<Node<K, V, M>>>(),
-        )
-    });
+    let directory = Directory::filled(order, floor, fill).unwrap_or_else(|| no_memory(capacity));
     debug_assert!(nodes.is_empty(), "every node has a bucket");
     State::holding(directory)
 }

@@ -10,6 +10,9 @@
 //!   (the address cannot be used again while the guard lives).
 //! * A group is *partial* in a directory for as long as a stride of it may be unfinished. The heads
 //!   of a partial group are uninitialised memory until the *ready* byte of their stride is set.
+//! * The finest group *leaves* when the table shrinks: its buckets are no longer those of the
+//!   directory, but its heads may still be in the list. Only a complete group leaves, and none is
+//!   partial meanwhile. The directory after that does not know it, and it is retired.
 //! * The base, the heads that a map starts with, is complete, and stays until the map is dropped.
 //! * An empty map has a directory of its own, which is read only: the first writer swings `state`
 //!   to a base, and nothing ever swings it back.
@@ -22,12 +25,13 @@
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::ptr::{self, NonNull};
 
 use crossbeam_utils::CachePadded;
 
-use crate::raw::link::{Drain, Link, Linked, Word, check_address, fits};
-use crate::raw::order::{Bucket, Order, Place};
+use crate::raw::link::{Link, Linked, Word, check_address, fits};
+use crate::raw::order::{Bucket, CHILDREN, Order, Place};
 use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, Ordering, Witness};
 
 /// The parents whose children one helper makes at a time.
@@ -36,9 +40,16 @@ pub(crate) const STRIDE: usize = if cfg!(loom) { 1 } else { 16 };
 /// Marks a pointer to a partial group's heads in a directory.
 const PARTIAL: usize = 1;
 
-/// The low bits of a `state` word: the order's shift, and whether the map is shrinking.
+/// What a stride's ready byte says: its heads are linked; its heads are unlinked again.
+const READY: u8 = 1;
+const SETTLED: u8 = 2;
+
+/// How many ready bytes one call looks at for a stride that is not settled.
+const LOOK: usize = if cfg!(any(loom, shuttle)) { 2 } else { 1024 };
+
+/// The low bits of a `state` word: the order's shift, and whether the table is shrinking.
 const SHIFT: usize = 0x7f;
-const SLOW: usize = 0x80;
+const SHRINKING: usize = 0x80;
 
 const BASE_HEADS: usize = Order::BASE.buckets();
 
@@ -70,12 +81,16 @@ pub(crate) struct Group<N> {
     birth: Order,
     /// `birth.group_len()` links. Uninitialised where `ready` says so.
     heads: NonNull<Link<N>>,
-    /// One byte for each stride of parents; 1 when the stride's heads are linked.
+    /// One byte for each stride of parents: 0, [`READY`] or [`SETTLED`].
     ready: Box<[AtomicU8]>,
     /// The first stride that nobody has claimed.
     cursor: CachePadded<AtomicUsize>,
     /// How many strides are finished.
     done: CachePadded<AtomicUsize>,
+    /// When the group leaves: the first stride that nobody has begun to settle, and one before
+    /// which all are settled.
+    settling: CachePadded<AtomicUsize>,
+    settled: CachePadded<AtomicUsize>,
     witness: Witness,
     /// What `ready` will say, for an audit.
     #[cfg(loom)]
@@ -96,6 +111,8 @@ impl<N> Group<N> {
             ready: Box::default(),
             cursor: CachePadded::new(AtomicUsize::new(0)),
             done: CachePadded::new(AtomicUsize::new(0)),
+            settling: CachePadded::new(AtomicUsize::new(0)),
+            settled: CachePadded::new(AtomicUsize::new(0)),
             witness: Witness::new(),
             #[cfg(loom)]
             newest_ready: Box::default(),
@@ -181,15 +198,19 @@ impl<N> Group<N> {
     }
 
     /// The parents of a stride.
-    pub(crate) fn parents(&self, stride: &Stride) -> std::ops::Range<usize> {
-        let first = stride.0 * STRIDE;
+    pub(crate) fn parents(&self, stride: &Stride) -> Range<usize> {
+        self.parents_of(stride.0)
+    }
+
+    fn parents_of(&self, stride: usize) -> Range<usize> {
+        let first = stride * STRIDE;
         first..(first + STRIDE).min(self.birth.parents())
     }
 
     /// Tells everybody that the stride's heads are linked. True if it was the last.
     pub(crate) fn finish(&self, stride: Stride) -> bool {
         // Release: pairs with the Acquire in `is_ready`; publishes the stride's heads.
-        self.ready[stride.0].store(1, Ordering::Release);
+        self.ready[stride.0].store(READY, Ordering::Release);
         #[cfg(loom)]
         self.newest_ready[stride.0].set(true);
         // Release: pairs with the Acquire here and in `is_finished`; whoever sees all strides
@@ -210,6 +231,40 @@ impl<N> Group<N> {
         // Acquire: pairs with the Release in `finish`; read before the head.
         self.ready[stride].load(Ordering::Acquire) != 0
     }
+
+    /// The index of a head of this group.
+    fn index_of(&self, head: &Link<N>) -> Option<usize> {
+        index_in(self.heads.as_ptr(), self.birth.group_len(), head)
+    }
+
+    /// The bytes of the group and its heads.
+    pub(crate) fn bytes(&self) -> usize {
+        let heads = self.birth.group_len() * size_of::<Link<N>>();
+        size_of::<Self>() + heads + self.ready.len()
+    }
+
+    /// Whether a head is one of this group.
+    #[cfg(loom)]
+    pub(crate) fn has(&self, head: &Link<N>) -> bool {
+        self.index_of(head).is_some()
+    }
+
+    /// A model's reclaimer frees the group and its heads here; their memory goes later.
+    #[cfg(loom)]
+    pub(crate) fn condemn(&self) {
+        self.witness.free();
+        for index in 0..self.birth.group_len() {
+            // SAFETY: within the allocation, and always made under loom.
+            unsafe { self.heads.add(index).as_ref() }.condemn();
+        }
+    }
+}
+
+/// The index of `head` in an array of heads.
+fn index_in<N>(heads: *const Link<N>, len: usize, head: &Link<N>) -> Option<usize> {
+    let bytes = ptr::from_ref(head).addr().wrapping_sub(heads.addr());
+    let index = bytes / size_of::<Link<N>>();
+    (index < len).then_some(index)
 }
 
 impl<N> Drop for Group<N> {
@@ -224,6 +279,89 @@ impl<N> Drop for Group<N> {
 #[cfg_attr(loom, derive(Clone, Copy, Debug))]
 pub(crate) struct Stride(usize);
 
+/// The group that leaves a table which shrinks. It was complete, so all its heads are made.
+///
+/// Its strides are *settled* one by one: their heads frozen and unlinked. Unlike the making of heads
+/// that can be done twice, so a stride that somebody has begun to settle is anybody's.
+pub(crate) struct Leaving<'g, N>(&'g Group<N>);
+
+impl<N> Clone for Leaving<'_, N> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<N> Copy for Leaving<'_, N> {}
+
+/// Whether a group that leaves has strides which are not settled.
+pub(crate) enum Look {
+    Unsettled(usize),
+    /// None among those that were looked at: there are more.
+    Further,
+    Settled,
+}
+
+impl<'g, N> Leaving<'g, N> {
+    pub(crate) fn birth(self) -> Order {
+        self.0.birth
+    }
+
+    /// A stride that nobody has begun to settle. `None` when all are begun.
+    pub(crate) fn begin(self) -> Option<usize> {
+        // Relaxed: spreads the work, no more; what it works on comes from `state`.
+        if self.0.settling.load(Ordering::Relaxed) >= self.0.ready.len() {
+            return None;
+        }
+        // Relaxed: as above.
+        let stride = self.0.settling.fetch_add(1, Ordering::Relaxed);
+        (stride < self.0.ready.len()).then_some(stride)
+    }
+
+    /// The parents of a stride.
+    pub(crate) fn parents(self, stride: usize) -> Range<usize> {
+        self.0.parents_of(stride)
+    }
+
+    /// The heads of a stride.
+    pub(crate) fn heads(self, stride: usize) -> impl Iterator<Item = &'g Link<N>> {
+        let parents = self.0.parents_of(stride);
+        let indices = parents.start * CHILDREN..parents.end * CHILDREN;
+        indices.map(move |index| {
+            // SAFETY: within the allocation.
+            let head = unsafe { self.0.heads.add(index) };
+            // SAFETY: made (the type's invariant), and there as long as the group.
+            unsafe { head.as_ref() }
+        })
+    }
+
+    /// Tells everybody that the heads of a stride are unlinked.
+    pub(crate) fn settle(self, stride: usize) {
+        // Release: pairs with the Acquire in `look`; what this thread has seen of the list, in
+        // which none of the stride's heads is left.
+        self.0.ready[stride].store(SETTLED, Ordering::Release);
+    }
+
+    /// Looks for a stride that is not settled, at a bounded number of them.
+    pub(crate) fn look(self) -> Look {
+        let strides = self.0.ready.len();
+        // Acquire: pairs with the Release below; all strides before are settled.
+        let from = self.0.settled.load(Ordering::Acquire);
+        let to = strides.min(from + LOOK);
+        // Acquire: pairs with the Release in `settle`.
+        let is_open = |&stride: &usize| self.0.ready[stride].load(Ordering::Acquire) != SETTLED;
+        if let Some(stride) = (from..to).find(is_open) {
+            return Look::Unsettled(stride);
+        }
+        if to == strides {
+            return Look::Settled;
+        }
+        // Release: pairs with the Acquire above; what this thread has seen of the strides before
+        // `to`. A read-modify-write, so that it stands for all that came before, and never falls.
+        self.0.settled.fetch_max(to, Ordering::Release);
+        Look::Further
+    }
+}
+
 /// See the file's header.
 ///
 /// Aligned so that the low byte of its address is free for `state`.
@@ -237,10 +375,12 @@ pub(crate) struct Directory<N> {
     /// Null in an empty map.
     base: *const Base<N>,
     order: Order,
+    /// The table does not shrink below this order.
+    floor: Order,
     /// How many groups are partial.
     partial: u32,
-    /// The map is shrinking: no shortcut holds.
-    slow: bool,
+    /// The group that leaves, while the table shrinks; null otherwise.
+    leaving: *const Group<N>,
     witness: Witness,
 }
 
@@ -252,8 +392,9 @@ impl<N> Directory<N> {
             groups: [ptr::null(); Order::LEVELS],
             base,
             order: Order::BASE,
+            floor: Order::BASE,
             partial: 0,
-            slow: false,
+            leaving: ptr::null(),
             witness: Witness::new(),
         };
         directory.heads[Order::LEVELS - 1] = heads;
@@ -271,19 +412,23 @@ impl<N> Directory<N> {
             groups: self.groups,
             base: self.base,
             order: self.order,
+            floor: self.floor,
             partial: self.partial,
-            slow: self.slow,
+            leaving: self.leaving,
             witness: Witness::new(),
         }
     }
 
-    /// This directory with one more group, of which no head is made.
+    /// This directory with one more group, of which no head is made, and not to shrink below
+    /// `floor`.
     ///
     /// # Safety
     ///
     /// That of [`push`](Self::push).
-    unsafe fn with_partial(&self, group: *mut Group<N>) -> Box<Self> {
+    unsafe fn with_partial(&self, group: *mut Group<N>, floor: Order) -> Box<Self> {
+        debug_assert!(self.leaving.is_null(), "one resize at a time");
         let mut directory = self.copy();
+        directory.floor = floor.max(self.floor);
         // SAFETY: the caller's promise.
         unsafe { directory.push(group, PARTIAL) };
         directory.partial += 1;
@@ -306,6 +451,29 @@ impl<N> Directory<N> {
         Some(Box::new(directory))
     }
 
+    /// This directory with the finest group leaving, if `least` buckets are left then; `None` if
+    /// they are not, or a resize is under way, or the floor is reached.
+    pub(crate) fn narrowed(&self, least: usize) -> Option<Box<Self>> {
+        let order = self.order.previous()?;
+        if self.is_resizing() || order < self.floor || order.buckets() < least {
+            return None;
+        }
+        let mut directory = self.copy();
+        let steps = self.order.steps();
+        directory.leaving = std::mem::replace(&mut directory.groups[steps], ptr::null());
+        directory.heads.copy_within(1..steps, 0);
+        directory.heads[steps - 1] = ptr::null();
+        directory.order = order;
+        Some(Box::new(directory))
+    }
+
+    /// This directory with another floor.
+    pub(crate) fn with_floor(&self, floor: Order) -> Box<Self> {
+        let mut directory = self.copy();
+        directory.floor = floor;
+        Box::new(directory)
+    }
+
     /// Adds a group, by the pointer with which it will be freed.
     ///
     /// # Safety
@@ -322,11 +490,12 @@ impl<N> Directory<N> {
         self.order = birth;
     }
 
-    /// A complete directory with `order.buckets()` buckets, all linked; `None` if there is no
-    /// memory for it. Each bucket is asked for its contents, the last in the list first: given
+    /// A complete directory with `order.buckets()` buckets, all linked, that is not to shrink below
+    /// `floor`; `None` if there is no memory for it. Each bucket is asked for its contents, the last in the list first: given
     /// where the list goes on behind the bucket, `fill` says how its head's word begins.
     pub(crate) fn filled<'a>(
         order: Order,
+        floor: Order,
         mut fill: impl FnMut(Bucket, Word<'a, N>) -> Word<'a, N>,
     ) -> Option<Box<Self>>
     where
@@ -341,6 +510,7 @@ impl<N> Directory<N> {
         let heads = unsafe { &raw const (*base).heads };
         check_address(heads);
         let mut whole = Whole(Box::new(Self::of_base(base, heads.cast())));
+        whole.0.floor = floor;
         for group in groups.into_iter().rev() {
             // SAFETY: from a box, and freed with `whole` or the state that it goes into.
             unsafe { whole.0.push(Box::into_raw(group), 0) };
@@ -376,8 +546,27 @@ impl<N> Directory<N> {
         self.partial > 0
     }
 
-    pub(crate) fn is_slow(&self) -> bool {
-        self.slow
+    /// Whether strides are left to make, or to settle.
+    pub(crate) fn is_resizing(&self) -> bool {
+        self.has_partial() || self.is_shrinking()
+    }
+
+    pub(crate) fn is_shrinking(&self) -> bool {
+        !self.leaving.is_null()
+    }
+
+    /// The order below which the table does not shrink.
+    pub(crate) fn floor(&self) -> Order {
+        self.floor
+    }
+
+    /// The group that leaves, while the table shrinks.
+    pub(crate) fn leaving(&self) -> Option<Leaving<'_, N>> {
+        // SAFETY: null, or a group that this directory leads to: not freed while a guard protects
+        // the directory. It was complete in the directory before.
+        let group = unsafe { self.leaving.as_ref() }?;
+        group.witness.touch();
+        Some(Leaving(group))
     }
 
     /// The base, unless the map is empty.
@@ -416,7 +605,9 @@ impl<N> Directory<N> {
         // SAFETY: `place` is exact for a bucket of this directory's order, so the head is one of
         // the level's group (tested exhaustively in `order`); it is made, as the group is complete
         // or its ready byte was read just now.
-        Some(unsafe { &*heads.wrapping_add(place.biased) })
+        let head = unsafe { &*heads.wrapping_add(place.biased) };
+        head.touch();
+        Some(head)
     }
 
     /// The heads of a partial group, if the one at `place` is ready.
@@ -432,35 +623,46 @@ impl<N> Directory<N> {
 
     /// The key of a head, by its address; `None` for a head of a group that is not in here.
     fn key_of(&self, head: &Link<N>) -> Option<u64> {
-        let index_in = |heads: *const Link<N>, len: usize| {
-            let bytes = ptr::from_ref(head).addr().wrapping_sub(heads.addr());
-            let index = bytes / size_of::<Link<N>>();
-            (index < len).then_some(index)
-        };
-        // The youngest group is the largest by far.
-        self.groups()
-            .rev()
-            .find_map(|group| {
-                let index = index_in(group.heads.as_ptr(), group.birth.group_len())?;
-                Some(group.birth.key(index))
-            })
+        let leaving = self.leaving().map(|Leaving(group)| group);
+        // The finest first: it is the largest by far.
+        let mut groups = leaving.into_iter().chain(self.groups().rev());
+        groups
+            .find_map(|group| Some(group.birth.key(group.index_of(head)?)))
             .or_else(|| {
                 let base = self.heads[Order::LEVELS - 1];
-                index_in(base, BASE_HEADS).map(Base::<N>::key)
+                index_in(base, BASE_HEADS, head).map(Base::<N>::key)
             })
     }
 
     /// The word of a `state` that points here.
-    fn state_word(directory: *const Self, order: Order, slow: bool) -> *mut () {
-        let bits = order.shift() as usize | if slow { SLOW } else { 0 };
+    fn state_word(directory: *const Self, order: Order, is_shrinking: bool) -> *mut () {
+        let bits = order.shift() as usize | if is_shrinking { SHRINKING } else { 0 };
         directory.cast_mut().cast::<()>().wrapping_byte_add(bits)
     }
 }
 
 /// A directory with its base and its groups, none of which anybody else uses.
-struct Whole<N>(Box<Directory<N>>);
+pub(crate) struct Whole<N>(Box<Directory<N>>);
 
 impl<N> Whole<N> {
+    /// The first head of the list.
+    pub(crate) fn first_head(&self) -> &Link<N> {
+        let base = self.0.base().expect("made with a base");
+        &base.heads[0]
+    }
+
+    /// The buckets in the order of the list, as [`prefetch`](Self::prefetch) takes them.
+    pub(crate) fn buckets(&self) -> Range<usize> {
+        0..self.0.order.buckets()
+    }
+
+    /// Asks for the first node of a bucket to be brought into the cache.
+    pub(crate) fn prefetch(&self, bucket: usize) {
+        if let Some(head) = self.0.head(Bucket::at(bucket)) {
+            head.load().prefetch();
+        }
+    }
+
     /// The directory alone; the rest is freed with the state that it goes into.
     fn into_directory(self) -> Box<Directory<N>> {
         let whole = std::mem::ManuallyDrop::new(self);
@@ -471,7 +673,7 @@ impl<N> Whole<N> {
 
 impl<N> Drop for Whole<N> {
     fn drop(&mut self) {
-        for group in self.0.groups {
+        for group in self.0.groups.into_iter().chain([self.0.leaving]) {
             if !group.is_null() {
                 // SAFETY: made by a box, and in no other live directory.
                 drop(unsafe { Box::from_raw(group.cast_mut()) });
@@ -500,8 +702,9 @@ mod empty {
         groups: [ptr::null(); Order::LEVELS],
         base: ptr::null(),
         order: Order::BASE,
+        floor: Order::BASE,
         partial: 0,
-        slow: false,
+        leaving: ptr::null(),
         witness: Witness::new(),
     });
 
@@ -522,9 +725,9 @@ mod empty {
 #[expect(dead_code, reason = "kept until the map is dropped")]
 struct Empty<N>(Box<Directory<N>>, Box<[Link<N>]>);
 
-/// The map's one word: the current directory, its order, and whether the map is shrinking.
+/// The map's one word: the current directory, its order, and whether the table is shrinking.
 pub(crate) struct State<N: Linked> {
-    /// Invariant: the address of a directory, with [`SHIFT`] and [`SLOW`] in its low byte.
+    /// Invariant: the address of a directory, with [`SHIFT`] and [`SHRINKING`] in its low byte.
     word: AtomicPtr<()>,
     _owns: PhantomData<Box<Directory<N>>>,
     #[cfg(loom)]
@@ -547,10 +750,10 @@ impl<N: Linked> State<N> {
     }
 
     pub(crate) fn holding(directory: Box<Directory<N>>) -> Self {
-        let (order, slow) = (directory.order, directory.slow);
+        let (order, is_shrinking) = (directory.order, directory.is_shrinking());
         let directory = Box::into_raw(directory);
         State {
-            word: AtomicPtr::new(Directory::state_word(directory, order, slow)),
+            word: AtomicPtr::new(Directory::state_word(directory, order, is_shrinking)),
             _owns: PhantomData,
             #[cfg(loom)]
             _empty: None,
@@ -573,11 +776,11 @@ impl<N: Linked> State<N> {
         from: View<'g, N>,
         to: Box<Directory<N>>,
     ) -> Result<Option<UnlinkedDirectory<'g, N>>, Box<Directory<N>>> {
-        let (order, slow) = (to.order, to.slow);
+        let (order, is_shrinking) = (to.order, to.is_shrinking());
         let to = Box::into_raw(to);
         let swung = self.word.compare_exchange(
             from.word,
-            Directory::state_word(to, order, slow),
+            Directory::state_word(to, order, is_shrinking),
             // Release: pairs with the Acquire in `view`; publishes the directory and its groups.
             // No Acquire: `from` was loaded with one, and its word cannot have gone and come back.
             Ordering::Release,
@@ -596,20 +799,48 @@ impl<N: Linked> State<N> {
         }))
     }
 
-    /// Publishes a growth: makes a directory with `group`, of which no head is made, the current
-    /// one if `from` still is. If not, the group comes back. As [`swing`](Self::swing) otherwise.
+    /// Publishes a growth: makes a directory with `group`, of which no head is made, and with this
+    /// floor, if its own is lower, the current one if `from` still is. If not, the group comes back.
+    /// As [`swing`](Self::swing) otherwise.
     pub(crate) fn grow<'g>(
         &'g self,
         from: View<'g, N>,
         group: Box<Group<N>>,
+        floor: Order,
     ) -> Result<Option<UnlinkedDirectory<'g, N>>, Box<Group<N>>> {
         let group = Box::into_raw(group);
         // SAFETY: from the box just now.
-        let directory = unsafe { from.directory().with_partial(group) };
+        let directory = unsafe { from.directory().with_partial(group, floor) };
         self.swing(from, directory).map_err(|_lost| {
             // SAFETY: from the box above; the directory that led to it was never published.
             unsafe { Box::from_raw(group) }
         })
+    }
+
+    /// Ends a shrinking, all of whose strides are settled: makes a directory without `group` the
+    /// current one. `None` if somebody else did.
+    pub(crate) fn narrow<'g>(
+        &'g self,
+        group: Leaving<'g, N>,
+    ) -> Option<(UnlinkedDirectory<'g, N>, UnlinkedGroup<'g, N>)> {
+        loop {
+            let from = self.view();
+            let directory = from.directory();
+            if !ptr::eq(directory.leaving, group.0) {
+                return None;
+            }
+            let mut to = directory.copy();
+            to.leaving = ptr::null();
+            // It fails too where the floor has changed.
+            if let Ok(old) = self.swing(from, Box::new(to)) {
+                let unlinked = UnlinkedGroup {
+                    // From the directory, and not from a reference: it is what the box gave.
+                    group: directory.leaving.cast_mut(),
+                    _guard: PhantomData,
+                };
+                return Some((old.expect("an empty map does not shrink"), unlinked));
+            }
+        }
     }
 
     /// The current directory of a map that is not empty: an empty map gets its base first.
@@ -624,8 +855,8 @@ impl<N: Linked> State<N> {
 
     #[cold]
     fn occupy<'g>(&'g self, empty: View<'g, N>) -> View<'g, N> {
-        let directory =
-            Directory::filled(Order::BASE, |_, behind| behind).expect("the base needs no group");
+        let directory = Directory::filled(Order::BASE, Order::BASE, |_, behind| behind);
+        let directory = directory.expect("the base needs no group");
         match self.swing(empty, directory) {
             Ok(old) => debug_assert!(old.is_none(), "the empty directory is everybody's"),
             // Never published, so its base is this thread's own.
@@ -634,12 +865,16 @@ impl<N: Linked> State<N> {
         self.view()
     }
 
-    /// The first head of the list: everything of the map stands behind it.
-    pub(crate) fn first_head(&self) -> &Link<N> {
-        let first = self.view().directory().heads[Order::LEVELS - 1];
-        // SAFETY: the base's first head, or the empty directory's; the base stays for as long as
-        // the map, the other for ever.
-        unsafe { &*first }
+    /// Takes the table out, if there is one: the state may be dropped now, and nothing else.
+    pub(crate) fn end(&mut self) -> Option<Whole<N>> {
+        let directory = self.view().pointer();
+        self.word = AtomicPtr::new(ptr::null_mut());
+        // SAFETY: taken out before, or a directory; `&mut self`: nobody else uses the map.
+        if unsafe { directory.as_ref() }?.base.is_null() {
+            return None;
+        }
+        // SAFETY: made by a box, and the only one that is not retired.
+        Some(Whole(unsafe { Box::from_raw(directory) }))
     }
 }
 
@@ -655,13 +890,14 @@ impl<N: Linked> State<N> {
 
     pub(crate) fn newest_directory(&self) -> &Directory<N> {
         let word = self.word.newest();
-        let directory = word.map_addr(|addr| addr & !(SHIFT | SLOW));
+        let directory = word.map_addr(|addr| addr & !(SHIFT | SHRINKING));
         // SAFETY: as in `View::directory`; the caller is pinned, or alone.
         unsafe { &*directory.cast::<Directory<N>>() }
     }
 
     pub(crate) fn newest_first_head(&self) -> &Link<N> {
-        // SAFETY: as in `first_head`.
+        // SAFETY: the base's first head, or the empty directory's; the base stays for as long as
+        // the map, the other as long as the state.
         unsafe { &*self.newest_directory().heads[Order::LEVELS - 1] }
     }
 
@@ -699,23 +935,6 @@ impl<N> Directory<N> {
     }
 }
 
-impl<N: Linked> Drop for State<N> {
-    /// Frees the nodes, in one walk of the list, then the heads and the directory.
-    fn drop(&mut self) {
-        let first = self.first_head();
-        let directory = self.view().pointer();
-        // SAFETY: `&mut self`: nobody else uses the map. The empty directory is valid too.
-        if unsafe { (*directory).base.is_null() } {
-            return;
-        }
-        // SAFETY: made by a box, and the only one that is not retired.
-        let _whole = Whole(unsafe { Box::from_raw(directory) });
-        // SAFETY: nobody else reads or writes the list, and `_whole` goes after the walk, even
-        // where a destructor panics.
-        drop(unsafe { Drain::new(first) });
-    }
-}
-
 /// A directory that this thread's one successful [`State::swing`] replaced.
 #[must_use = "a replaced directory must be retired"]
 pub(crate) struct UnlinkedDirectory<'g, N> {
@@ -727,6 +946,28 @@ impl<N> UnlinkedDirectory<'_, N> {
     /// The directory, as `Box::into_raw` gave it.
     pub(crate) fn into_raw(self) -> *mut Directory<N> {
         self.directory
+    }
+}
+
+/// A group that this thread's one successful [`State::narrow`] took out of the directory, after
+/// all its heads had been taken out of the list.
+#[must_use = "a group that has left must be retired"]
+pub(crate) struct UnlinkedGroup<'g, N> {
+    group: *mut Group<N>,
+    _guard: PhantomData<&'g N>,
+}
+
+impl<N> UnlinkedGroup<'_, N> {
+    /// The group, for an audit.
+    #[cfg(loom)]
+    pub(crate) fn group(&self) -> &Group<N> {
+        // SAFETY: not even retired yet.
+        unsafe { &*self.group }
+    }
+
+    /// The group, as `Box::into_raw` gave it.
+    pub(crate) fn into_raw(self) -> *mut Group<N> {
+        self.group
     }
 }
 
@@ -771,7 +1012,9 @@ impl<'g, N: Linked> View<'g, N> {
 
     #[inline(always)]
     fn pointer(self) -> *mut Directory<N> {
-        self.word.map_addr(|addr| addr & !(SHIFT | SLOW)).cast()
+        self.word
+            .map_addr(|addr| addr & !(SHIFT | SHRINKING))
+            .cast()
     }
 
     #[inline(always)]
@@ -783,7 +1026,7 @@ impl<'g, N: Linked> View<'g, N> {
         directory
     }
 
-    /// Whether `state` still says the same, and the map is not shrinking. Then the next head on
+    /// Whether `state` still says the same, and the table is not shrinking. Then the next head on
     /// the list ends a bucket.
     #[inline(always)]
     pub(crate) fn is_current(self) -> bool {
@@ -791,7 +1034,7 @@ impl<'g, N: Linked> View<'g, N> {
         // conclusion. A link to a finer head was published by a thread that had acquired the newer
         // state, so this load cannot miss that state.
         let now = self.state.word.load(Ordering::Relaxed);
-        now == self.word.map_addr(|addr| addr & !SLOW)
+        now == self.word.map_addr(|addr| addr & !SHRINKING)
     }
 
     /// The head of the hash's own bucket, unless it is not ready.

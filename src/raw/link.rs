@@ -1,8 +1,8 @@
 //! A link: a pointer and its bits in one atomic word. The only file that knows either.
 //!
 //! ```text
-//! bit 0       MARK   about the owner: deleted, replaced or (a head) frozen; the word never
-//!                    changes again
+//! bit 0       MARK   about the owner: deleted, replaced or (a head) frozen; the word leads to the
+//!                    same target ever after
 //! bit 1              free; under loom it poisons heads that nobody has made yet
 //! bit 2       SENT   about the target: it is a head; with a null pointer, the end of the list
 //! bits 3..48         the pointer
@@ -27,7 +27,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ptr;
 
-use crate::sync::{AtomicPtr, Ordering};
+use crate::sync::{AtomicPtr, Ordering, Witness};
 
 const MARK: usize = 1;
 #[cfg(loom)]
@@ -65,9 +65,6 @@ pub(crate) trait Linked {
     fn next(&self) -> &Link<Self>
     where
         Self: Sized;
-
-    /// Called before a field of the node is read; only models listen.
-    fn touch(&self);
 }
 
 /// The presence bits of a head, one for each value of a hash's low four bits.
@@ -94,7 +91,6 @@ impl Presence {
         Presence(self.0 | other.0)
     }
 
-    #[cfg(loom)]
     pub(crate) fn covers(self, other: Presence) -> bool {
         self.0 & other.0 == other.0
     }
@@ -225,13 +221,15 @@ impl<'g, N: Linked> Word<'g, N> {
     #[inline]
     pub(crate) fn target(self) -> Target<'g, N> {
         let target = self.target_unwitnessed();
-        if let Target::Node(node) = target {
-            node.touch();
+        match target {
+            Target::Node(node) => node.next().touch(),
+            Target::Head(head) => head.touch(),
+            Target::End => {}
         }
         target
     }
 
-    /// As [`target`](Self::target), for audits: does not count as a read of the node.
+    /// As [`target`](Self::target), for audits: does not count as a read of it.
     #[inline(always)]
     pub(crate) fn target_unwitnessed(self) -> Target<'g, N> {
         let pointer = self.pointer();
@@ -262,7 +260,7 @@ impl<'g, N: Linked> Word<'g, N> {
         }
         // SAFETY: as in `target`; there are no bits to take off.
         let node = unsafe { &*self.word.cast::<N>() };
-        node.touch();
+        node.next().touch();
         Some(node)
     }
 }
@@ -274,9 +272,11 @@ const _: () = assert!(
 );
 
 /// A link of a node, or a head, which is a link that no node owns.
-#[repr(transparent)]
+#[cfg_attr(not(loom), repr(transparent))]
 pub(crate) struct Link<N> {
     word: AtomicPtr<()>,
+    /// Stands for the plain fields of the node, or for the head.
+    witness: Witness,
     _target: PhantomData<fn() -> *const N>,
 }
 
@@ -285,6 +285,7 @@ impl<N> Link<N> {
     pub(crate) fn new(word: Word<'_, N>) -> Self {
         Link {
             word: AtomicPtr::new(word.word),
+            witness: Witness::new(),
             _target: PhantomData,
         }
     }
@@ -294,6 +295,7 @@ impl<N> Link<N> {
     pub(crate) const fn end() -> Self {
         Link {
             word: AtomicPtr::new(ptr::without_provenance_mut(SENT)),
+            witness: Witness::new(),
             _target: PhantomData,
         }
     }
@@ -303,8 +305,21 @@ impl<N> Link<N> {
     pub(crate) fn poison() -> Self {
         Link {
             word: AtomicPtr::new(ptr::without_provenance_mut(POISON)),
+            witness: Witness::new(),
             _target: PhantomData,
         }
+    }
+
+    /// Whoever is about to read the owner calls this; only models listen.
+    #[inline(always)]
+    pub(crate) fn touch(&self) {
+        self.witness.touch();
+    }
+
+    /// A model's reclaimer frees the owner here; its memory goes later.
+    #[cfg(loom)]
+    pub(crate) fn condemn(&self) {
+        self.witness.free();
     }
 
     /// Reads the link. `'g` must be the life of a guard, as it is for every reference to a node or
@@ -312,8 +327,8 @@ impl<N> Link<N> {
     #[inline(always)]
     pub(crate) fn load<'g>(&'g self) -> Word<'g, N> {
         // Acquire: pairs with the Release in `swing`, which `publish`, `publish_head`, `replace`,
-        // `unlink` and `mark` end in; publishes the target's fields, and what its writer had seen
-        // of `state`.
+        // `mark`, `unlink` and `unlink_head` end in, and in `freeze`; publishes the target's fields,
+        // and what its writer had seen of `state`.
         let word = self.word.load(Ordering::Acquire);
         #[cfg(loom)]
         assert!(word.addr() & POISON == 0, "uninitialised head used");
@@ -335,26 +350,48 @@ impl<N> Link<N> {
         Word::new(self.word.fetch_or(presence.0, Ordering::Relaxed))
     }
 
+    /// Freezes a head: it leads where it leads ever after, until it is unlinked and beyond.
+    pub(crate) fn freeze(&self) {
+        // Release: pairs with the Acquire in `load`: whoever meets the mark has a `state` without
+        // the head, or gets one when it loads it again.
+        self.word.fetch_or(MARK, Ordering::Release);
+    }
+
     /// One attempt to change the link from `from` to `to`.
-    fn swing(&self, from: Word<'_, N>, to: Word<'_, N>) -> bool {
+    ///
+    /// `order` is Release or more; pairs with the Acquire in `load`: publishes the target and every
+    /// link that this thread stored unpublished behind it. The caller has loaded `from` with
+    /// Acquire; whether it has to know what came and went since is its to say.
+    fn swing(&self, from: Word<'_, N>, to: Word<'_, N>, order: Ordering) -> bool {
         debug_assert!(!from.is_marked(), "a marked link never changes again");
         self.word
-            .compare_exchange(
-                from.word,
-                to.word,
-                // Release: pairs with the Acquire in `load`; publishes the target and every link
-                // that this thread stored unpublished behind it. No Acquire: the caller has loaded
-                // `from` with one, and looks at nothing that came and went since.
-                Ordering::Release,
-                // Relaxed: what the link holds instead is not looked at; the caller searches again.
-                Ordering::Relaxed,
-            )
+            // Relaxed: what the link holds instead is not looked at; the caller searches again.
+            .compare_exchange(from.word, to.word, order, Ordering::Relaxed)
             .is_ok()
     }
 
     /// Makes this link lead to `head`, with everything behind it already stored.
     pub(crate) fn publish_head<'g>(&'g self, from: Word<'g, N>, head: &'g Link<N>) -> bool {
-        self.swing(from, from.relinked(Word::to_head(head)))
+        // Release: see `swing`.
+        self.swing(from, from.relinked(Word::to_head(head)), Ordering::Release)
+    }
+
+    /// Cuts the frozen head that `from` leads to out of the list: this link goes to its target
+    /// instead. If it is a head, it takes over `presence`, that of the nodes behind. Returns what
+    /// it holds now, or `None` if it has changed.
+    ///
+    /// `frozen` is the final word of the head.
+    pub(crate) fn unlink_head<'g>(
+        &'g self,
+        from: Word<'g, N>,
+        frozen: Word<'g, N>,
+        presence: Presence,
+    ) -> Option<Word<'g, N>> {
+        debug_assert!(frozen.is_marked(), "only frozen heads are unlinked");
+        let to = frozen.bare().with(presence);
+        // Release: see `swing`. No Acquire: the head is retired by whoever knows that all of its
+        // group are unlinked, and knows it from the words themselves.
+        self.swing(from, to, Ordering::Release).then_some(to)
     }
 }
 
@@ -369,7 +406,8 @@ impl<N: Linked> Link<N> {
     ) -> Result<&'g N, Box<N>> {
         let pointer = Box::into_raw(node);
         let to = Word::<N>::new(pointer.cast()).with(presence);
-        if self.swing(from, to) {
+        // Release: see `swing`.
+        if self.swing(from, to, Ordering::Release) {
             // SAFETY: the node was just linked, by this thread, under the guard of `'g`.
             Ok(unsafe { &*pointer })
         } else {
@@ -387,7 +425,8 @@ impl<N: Linked> Link<N> {
     ) -> Result<Word<'g, N>, Box<N>> {
         let pointer = Box::into_raw(node);
         let to = Word::new(pointer.cast());
-        if self.swing(from, to.marked()) {
+        // Release: see `swing`.
+        if self.swing(from, to.marked(), Ordering::Release) {
             Ok(to)
         } else {
             // SAFETY: the pointer came out of the box above, and nobody else has seen it.
@@ -397,7 +436,8 @@ impl<N: Linked> Link<N> {
 
     /// Marks the owner of this link as removed. False if the link has changed.
     pub(crate) fn mark(&self, from: Word<'_, N>) -> bool {
-        self.swing(from, from.marked())
+        // Release: see `swing`; publishes nothing, but carries on what the word had published.
+        self.swing(from, from.marked(), Ordering::Release)
     }
 
     /// Cuts the node that `from` leads to out of the list: this link goes to `next`'s target
@@ -411,7 +451,12 @@ impl<N: Linked> Link<N> {
     ) -> Option<(Word<'g, N>, Unlinked<'g, N>)> {
         debug_assert!(!from.leads_to_head(), "only nodes are unlinked");
         let to = from.relinked(next);
-        self.swing(from, to).then(|| {
+        // Release: see `swing`.
+        // Acquire: pairs with the same here and in `unlink_head`. Since `from` was read, a head may
+        // have been linked before the node, frozen, and unlinked, so that the link is as it was.
+        // Who retires the node has to know of a `state` without that head, which leads to the node
+        // for ever.
+        self.swing(from, to, Ordering::AcqRel).then(|| {
             let node = from.pointer().cast();
             (
                 to,
@@ -472,11 +517,17 @@ pub(crate) fn check_address<T>(pointer: *const T) {
     );
 }
 
-/// Takes a list apart that nobody else can reach: yields every node that is linked in it, marked
-/// ones too, and frees what is left when dropped.
-pub(crate) struct Drain<N: Linked> {
+/// Takes a list apart that nobody else can reach: every node that is linked in it, marked ones too.
+/// Does not free what is left when it is dropped.
+pub(crate) struct Drain<N> {
     word: *mut (),
     _owns: PhantomData<Box<N>>,
+}
+
+/// What stands next in a list that is taken apart.
+pub(crate) enum Step<N> {
+    Head,
+    Node(Box<N>),
 }
 
 impl<N: Linked> Drain<N> {
@@ -484,47 +535,29 @@ impl<N: Linked> Drain<N> {
     ///
     /// # Safety
     ///
-    /// Nobody else reads or writes the list any more, and the heads outlive this value.
+    /// Nobody else reads or writes the list any more, and the heads are there until the last step.
     pub(crate) unsafe fn new(head: &Link<N>) -> Self {
         Drain {
             word: head.load().word,
             _owns: PhantomData,
         }
     }
-}
 
-impl<N: Linked> Iterator for Drain<N> {
-    type Item = Box<N>;
-
-    fn next(&mut self) -> Option<Box<N>> {
-        loop {
-            let word = Word::<N>::new(self.word);
-            match word.target() {
-                Target::End => return None,
-                Target::Head(head) => self.word = head.load().word,
-                Target::Node(node) => {
-                    self.word = node.next().load().word;
-                    // SAFETY: the list is ours (see `new`), each node is linked once, and its own
-                    // link, which is all that is still needed of it, was just read.
-                    return Some(unsafe { Box::from_raw(word.pointer().cast()) });
-                }
+    /// What stands next; `None` at the end.
+    pub(crate) fn step(&mut self) -> Option<Step<N>> {
+        let word = Word::<N>::new(self.word);
+        match word.target() {
+            Target::End => None,
+            Target::Head(head) => {
+                self.word = head.load().word;
+                Some(Step::Head)
             }
-        }
-    }
-}
-
-impl<N: Linked> Drop for Drain<N> {
-    /// A destructor that panics loses no other node's destructor; a second one aborts.
-    fn drop(&mut self) {
-        struct Rest<'a, N: Linked>(&'a mut Drain<N>);
-        impl<N: Linked> Drop for Rest<'_, N> {
-            fn drop(&mut self) {
-                self.0.by_ref().for_each(drop);
+            Target::Node(node) => {
+                self.word = node.next().load().word;
+                // SAFETY: the list is ours (see `new`), each node is linked once, and its own
+                // link, which is all that is still needed of it, was just read.
+                Some(Step::Node(unsafe { Box::from_raw(word.pointer().cast()) }))
             }
-        }
-        let rest = Rest(self);
-        for node in rest.0.by_ref() {
-            drop(node);
         }
     }
 }

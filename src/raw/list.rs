@@ -73,6 +73,11 @@ impl<N> Copy for Cursor<'_, N> {}
 impl<'g, N> Cursor<'g, N> {
     fn at_head(head: &'g Link<N>) -> Self {
         let word = head.load();
+        Self::behind(head, word)
+    }
+
+    /// The place behind a head, which holds `word`.
+    fn behind(head: &'g Link<N>, word: Word<'g, N>) -> Self {
         Cursor {
             prev: head,
             word,
@@ -253,7 +258,7 @@ where
     R: Reclaim<Retired<K, V, M>>,
 {
     /// A writer's search for a key, by the directory of `view` as long as nothing changes; unlinks
-    /// the marked nodes that it passes.
+    /// the marked nodes and the frozen heads that it passes.
     pub(crate) fn find(
         self,
         view: View<'g, Node<K, V, M>>,
@@ -311,7 +316,7 @@ where
     /// node or head whose key is greater than `hash`.
     ///
     /// Everything it passes was unmarked when passed: marked nodes are unlinked and retired on the
-    /// way; who loses against somebody else there starts again.
+    /// way, frozen heads unlinked; who loses against somebody else there starts again.
     fn search(
         self,
         mut from: Option<From<'g, Node<K, V, M>>>,
@@ -328,7 +333,7 @@ where
             let mut front: Option<Cursor<'g, Node<K, V, M>>> = None;
             loop {
                 if cursor.word.is_marked() {
-                    // A frozen head: only of a table that shrinks.
+                    // A frozen head, of a directory that is not the newest any more.
                     continue 'again;
                 }
                 let stop = move |found, behind| Stop {
@@ -350,7 +355,13 @@ where
                             // A head of a newer directory, or of a group that is gone.
                             None => continue 'again,
                             Some(key) if key > hash => return stop(None, Some(key)),
-                            Some(_) => cursor = Cursor::at_head(head),
+                            Some(_) => {}
+                        }
+                        let word = head.load();
+                        if !word.is_marked() {
+                            cursor = Cursor::behind(head, word);
+                        } else if !Self::unlink_head(&mut cursor, word) {
+                            continue 'again;
                         }
                         continue;
                     }
@@ -391,6 +402,35 @@ where
                 cursor.word = next;
             }
         }
+    }
+
+    /// Unlinks the frozen head behind `cursor`, whose final word is `frozen`. False if the place has
+    /// changed.
+    ///
+    /// The nodes behind it then stand behind the head before it, which takes its presence bits
+    /// over: as in [`link`](Self::link), in the same step or, behind a node, before it.
+    fn unlink_head(
+        cursor: &mut Cursor<'g, Node<K, V, M>>,
+        frozen: Word<'g, Node<K, V, M>>,
+    ) -> bool {
+        let mut presence = Presence::NONE;
+        if !frozen.leads_to_head() {
+            if cursor.is_at_head() {
+                presence = cursor.word.presence().and(frozen.presence());
+            } else if !cursor.head_word.presence().covers(frozen.presence())
+                && cursor.head.add(frozen.presence()).is_marked()
+            {
+                return false;
+            }
+        }
+        let Some(word) = cursor.prev.unlink_head(cursor.word, frozen, presence) else {
+            return false;
+        };
+        cursor.word = word;
+        if cursor.is_at_head() {
+            cursor.head_word = word;
+        }
+        true
     }
 
     /// Links a node at a place that a search found. It comes back if the place has changed.
@@ -477,6 +517,12 @@ where
         self.search(None, hash, |_| false);
     }
 
+    /// Unlinks every frozen head from the head before `key` to `key`. Looks by the directory of
+    /// `view` first.
+    pub(crate) fn unlink_heads(self, view: View<'g, Node<K, V, M>>, key: u64) {
+        self.search(Some((view, view.start(key))), key, |_| false);
+    }
+
     fn retire(self, unlinked: Unlinked<'g, Node<K, V, M>>) {
         #[cfg(loom)]
         crate::raw::audit::unreachable(self.state, &unlinked);
@@ -491,26 +537,25 @@ where
 /// exactly once, and of a replaced node and its replacement exactly one is yielded.
 pub(crate) struct Walk<'g, K, V, M> {
     word: Word<'g, Node<K, V, M>>,
+    /// Nodes of smaller hashes are not yielded.
+    from: u64,
 }
 
 impl<K, V, M> Clone for Walk<'_, K, V, M> {
     fn clone(&self) -> Self {
-        Walk { word: self.word }
+        Walk {
+            word: self.word,
+            from: self.from,
+        }
     }
 }
 
 impl<'g, K, V, M> Walk<'g, K, V, M> {
-    pub(crate) fn new(state: &'g State<Node<K, V, M>>) -> Self {
+    /// A walk over all nodes with this hash or a greater one.
+    pub(crate) fn new(from: u64, state: &'g State<Node<K, V, M>>) -> Self {
         Walk {
-            word: state.first_head().load(),
-        }
-    }
-
-    /// A walk that starts at or before the first node of a hash.
-    #[cfg(loom)]
-    pub(crate) fn starting_at(hash: u64, state: &'g State<Node<K, V, M>>) -> Self {
-        Walk {
-            word: state.view().start(hash).head.load(),
+            word: state.view().start(from).head.load(),
+            from,
         }
     }
 }
@@ -525,7 +570,7 @@ impl<'g, K, V, M> Iterator for Walk<'g, K, V, M> {
                 Target::Head(head) => self.word = head.load(),
                 Target::Node(node) => {
                     self.word = node.next().load();
-                    if !self.word.is_marked() {
+                    if !self.word.is_marked() && node.hash() >= self.from {
                         return Some(node);
                     }
                 }

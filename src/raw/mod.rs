@@ -13,7 +13,8 @@
 //! ```text
 //! table       hash -> where its search starts; the operations
 //! build       a table whose entries are all there at the start
-//! resize      growth: published at once, made in strides
+//! drain       a table whose entries are all taken out at the end
+//! resize      growth and shrinking: published at once, done in strides
 //! list        find, link, replace, remove; the readers' walk
 //! retired     what is handed to the reclaimer
 //! directory   bucket -> head; the state word
@@ -24,6 +25,7 @@
 
 mod build;
 mod directory;
+mod drain;
 mod link;
 mod list;
 mod node;
@@ -35,6 +37,7 @@ mod table;
 #[cfg(loom)]
 mod audit;
 
+pub(crate) use drain::Nodes;
 pub(crate) use list::Walk;
 pub(crate) use node::Node;
 #[cfg(loom)]

@@ -6,7 +6,6 @@
 //! alone until the node is freed, so a `&V` stays where it is for as long as its guard lives.
 
 use crate::raw::link::{Link, Linked, Word, check_address};
-use crate::sync::Witness;
 
 /// An entry with its place in the list.
 ///
@@ -20,7 +19,6 @@ use crate::sync::Witness;
 pub(crate) struct Node<K, V, M = ()> {
     next: Link<Self>,
     hash: u64,
-    witness: Witness,
     /// What a cache that stands on this core wants to know of an entry; nothing for a map.
     meta: M,
     key: K,
@@ -37,7 +35,6 @@ impl<K, V, M: Default> Node<K, V, M> {
         let node = Box::new(Node {
             next: Link::new(Word::END),
             hash,
-            witness: Witness::new(),
             meta: M::default(),
             key,
             value,
@@ -67,23 +64,12 @@ impl<K, V, M> Node<K, V, M> {
     pub(crate) fn into_entry(self) -> (K, V) {
         (self.key, self.value)
     }
-
-    /// A model's reclaimer frees the node here; its memory goes later.
-    #[cfg(loom)]
-    pub(crate) fn condemn(&self) {
-        self.witness.free();
-    }
 }
 
 impl<K, V, M> Linked for Node<K, V, M> {
     #[inline(always)]
     fn next(&self) -> &Link<Self> {
         &self.next
-    }
-
-    #[inline(always)]
-    fn touch(&self) {
-        self.witness.touch();
     }
 }
 

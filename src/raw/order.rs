@@ -76,6 +76,11 @@ impl Order {
         (self < Self::MAX).then_some(Order(self.0 + STEP))
     }
 
+    /// The order before this one; none before the base.
+    pub(crate) fn previous(self) -> Option<Order> {
+        (self > Self::BASE).then(|| Order(self.0 - STEP))
+    }
+
     /// The smallest order with at least `buckets` buckets, if there is one.
     pub(crate) fn at_least(buckets: usize) -> Option<Order> {
         let mut order = Self::BASE;
@@ -132,6 +137,11 @@ impl Order {
 }
 
 impl Bucket {
+    /// The bucket of this number, in the order of the list.
+    pub(crate) fn at(number: usize) -> Bucket {
+        Bucket(number)
+    }
+
     /// The bucket of a hash, by an order's shift.
     #[inline(always)]
     pub(crate) fn of(hash: u64, shift: u32) -> Bucket {

@@ -1,4 +1,4 @@
-//! Resizing: how the table gets more heads while it is in use. Nobody ever waits for it.
+//! Resizing: how the table gets more heads, and fewer, while it is in use. Nobody ever waits for it.
 //!
 //! A growth is *published at once*: one swing of `state` to a directory with one more group, of
 //! which not a single head exists. The heads are then *made in strides*: a writer claims a run of
@@ -10,20 +10,40 @@
 //! table has to grow again it does, over the incomplete group. A group is *completed*, which spares
 //! readers the ready byte, by whoever finds all strides finished.
 //!
-//! Shrinking has its place in the words (a head may be marked, `state` may say *slow*) and in the
-//! rules of readers and writers, but nothing shrinks a table yet.
+//! A shrinking is published at once too: a directory without the finest group, which *leaves*. Then
+//! its heads are taken out of the list in strides: all heads of a stride are *frozen*, so that
+//! nothing is linked behind them any more, and unlinked, and the stride is *settled*. Until the last
+//! one is, a walk may meet heads that are no bucket's, and no shortcut holds: the next head on the
+//! list is the end of a bucket only by its key. To settle a stride twice does no harm, so one whose
+//! owner stalls is settled by somebody else, and it too delays nobody. When all are settled, the
+//! directory is swung to one that does not know the group, and the group is retired.
+//!
+//! One resize at a time, but for growths that overlap: a table shrinks only when all its groups are
+//! complete, and grows only when the group that leaves has left.
+//!
+//! A table grows when it has more entries than buckets, and shrinks when there is [`ROOM`] for
+//! twice its entries after it. Both are by four, so a number of entries that goes up and down by
+//! less than half costs nothing.
 
 #![forbid(unsafe_code)]
 
-use crate::raw::directory::{Group, Stride, UnlinkedDirectory, View};
+use crate::raw::directory::{Group, Leaving, Look, Stride, UnlinkedDirectory, View};
 #[cfg(loom)]
 use crate::raw::link::Linked;
-use crate::raw::link::{Presence, Word};
+use crate::raw::link::{Link, Presence, Word};
 use crate::raw::list::List;
 use crate::raw::node::Node;
-use crate::raw::order::CHILDREN;
+use crate::raw::order::{CHILDREN, Order};
 use crate::raw::retired::{self, Retired};
 use crate::reclaim::Reclaim;
+
+/// How many buckets an entry has to have left for the table to shrink by itself.
+const ROOM: usize = 2;
+
+/// The buckets that a table with that many entries keeps.
+pub(crate) fn with_room(entries: usize) -> usize {
+    entries.saturating_mul(ROOM)
+}
 
 /// A claimed stride, with the view that it was claimed under, as plain numbers: for models whose
 /// threads stop in the middle.
@@ -48,18 +68,32 @@ impl<'g, K, V, M, R> List<'g, K, V, M, R>
 where
     R: Reclaim<Retired<K, V, M>>,
 {
+    /// Publishes a growth or a shrinking, if that many entries ask for it.
+    pub(crate) fn resize(self, entries: usize) {
+        self.grow(entries);
+        self.shrink(with_room(entries));
+    }
+
+    /// Carries a resize on as far as it can be, and shrinks the table for as long as `least` buckets
+    /// are left.
+    pub(crate) fn fit(self, least: usize) {
+        loop {
+            while self.help() {}
+            if !self.shrink(least) {
+                return;
+            }
+        }
+    }
+
     /// Publishes one growth, if `entries` are more than the buckets there are. Not while strides
-    /// of the last one are left to claim. A table that gets no memory for it stays as it is.
+    /// of the last one are left to claim, or the table shrinks. A table that gets no memory for it
+    /// stays as it is.
     pub(crate) fn grow(self, entries: usize) {
         let mut spare: Option<Box<Group<_>>> = None;
         loop {
             let view = self.state.view();
             let directory = view.directory();
-            let busy = |group: &Group<_>| !group.is_exhausted();
-            if directory.order().buckets() >= entries
-                || directory.is_slow()
-                || directory.partial_groups().next_back().is_some_and(busy)
-            {
+            if directory.order().buckets() >= entries || Self::is_busy(view) {
                 return;
             }
             let Some(birth) = directory.order().next() else {
@@ -72,20 +106,102 @@ where
                     None => return,
                 },
             };
-            match self.state.grow(view, group) {
+            match self.state.grow(view, group, Order::BASE) {
                 Ok(old) => return self.retire_directory(old),
-                // A group was completed meanwhile, or somebody else grew the table.
+                // A group was completed meanwhile, or somebody else resized the table.
                 Err(group) => spare = Some(group),
             }
         }
     }
 
+    /// Whether a resize that is under way has to be helped on before the table can grow.
+    fn is_busy(view: View<'g, Node<K, V, M>>) -> bool {
+        let directory = view.directory();
+        let is_open = |group: &Group<_>| !group.is_exhausted();
+        directory.is_shrinking() || directory.partial_groups().next_back().is_some_and(is_open)
+    }
+
+    /// Grows the table to this order, makes its heads, and bars it from shrinking below. False,
+    /// and nothing has changed, if there is no memory for it.
+    pub(crate) fn reserve(self, order: Order) -> bool {
+        let steps = self.state.occupied().directory().order().steps();
+        // The largest first: what cannot be is not tried piece by piece.
+        let births = (steps + 1..=order.steps()).rev().map(Order::from_steps);
+        let Some(mut groups) = births.map(Group::new).collect::<Option<Vec<_>>>() else {
+            return false;
+        };
+        loop {
+            let view = self.state.view();
+            let directory = view.directory();
+            if directory.order() >= order {
+                if directory.floor() >= order {
+                    break;
+                }
+                if let Ok(old) = self.state.swing(view, directory.with_floor(order)) {
+                    self.retire_directory(old);
+                }
+                continue;
+            }
+            if Self::is_busy(view) {
+                self.help();
+                continue;
+            }
+            let birth = directory.order().next().expect("there is a greater order");
+            while groups.pop_if(|group| group.birth() < birth).is_some() {}
+            let group = groups.pop_if(|group| group.birth() == birth);
+            // Only where the table has shrunk meanwhile.
+            let Some(group) = group.or_else(|| Group::new(birth)) else {
+                return false;
+            };
+            match self.state.grow(view, group, birth) {
+                Ok(old) => self.retire_directory(old),
+                Err(group) => groups.push(group),
+            }
+        }
+        while self.state.view().directory().has_partial() && self.help() {}
+        true
+    }
+
+    /// Lets the table shrink to where it has started.
+    pub(crate) fn give_up_floor(self) {
+        loop {
+            let view = self.state.view();
+            let directory = view.directory();
+            if directory.floor() == Order::BASE {
+                return;
+            }
+            if let Ok(old) = self.state.swing(view, directory.with_floor(Order::BASE)) {
+                return self.retire_directory(old);
+            }
+        }
+    }
+
+    /// Publishes one shrinking, if `least` buckets are left by it, and nothing bars it: a resize
+    /// under way, or the floor. False if it was not to be.
+    pub(crate) fn shrink(self, least: usize) -> bool {
+        loop {
+            let view = self.state.view();
+            let Some(directory) = view.directory().narrowed(least) else {
+                return false;
+            };
+            if let Ok(old) = self.state.swing(view, directory) {
+                self.retire_directory(old);
+                return true;
+            }
+        }
+    }
+
     /// Makes the heads of one stride, if one is left to claim, and completes groups whose strides
-    /// are all finished. False if there was nothing to do.
+    /// are all finished; or, where the table shrinks, settles one, or ends the shrinking. False if
+    /// there was nothing to do.
     pub(crate) fn help(self) -> bool {
         let mut helped = false;
         let view = self.state.view();
         let directory = view.directory();
+        if let Some(group) = directory.leaving() {
+            self.help_shrinking(view, group);
+            return true;
+        }
         for group in directory.partial_groups() {
             // Strides are claimed in the directory whose youngest group they belong to: an older
             // group has none left, or the younger would not have been published.
@@ -104,6 +220,64 @@ where
             }
         }
         helped
+    }
+
+    /// Settles a stride that nobody has begun, or, when there is none, one that somebody has begun
+    /// and may never end.
+    fn help_shrinking(self, view: View<'g, Node<K, V, M>>, group: Leaving<'g, Node<K, V, M>>) {
+        if let Some(stride) = group.begin() {
+            self.settle(view, group, stride);
+            return;
+        }
+        match group.look() {
+            Look::Unsettled(stride) => self.settle(view, group, stride),
+            Look::Further => {}
+            Look::Settled => self.end_shrinking(group),
+        }
+    }
+
+    /// Freezes and unlinks all heads of a stride of the group that leaves.
+    ///
+    /// All are frozen before the first is looked for, so that one search from each parent on meets
+    /// its children frozen.
+    pub(crate) fn settle(
+        self,
+        view: View<'g, Node<K, V, M>>,
+        group: Leaving<'g, Node<K, V, M>>,
+        stride: usize,
+    ) {
+        group.heads(stride).for_each(Link::freeze);
+        for parent in group.parents(stride) {
+            let last = (parent + 1) * CHILDREN - 1;
+            self.unlink_heads(view, group.birth().key(last));
+        }
+        group.settle(stride);
+    }
+
+    /// Lets go of the group that leaves, all of whose strides are settled.
+    fn end_shrinking(self, group: Leaving<'g, Node<K, V, M>>) {
+        let Some((directory, group)) = self.state.narrow(group) else {
+            return;
+        };
+        #[cfg(loom)]
+        crate::raw::audit::group_is_unreachable(self.state, &group);
+        retired::directory(self.pinned, directory);
+        retired::group(self.pinned, group);
+    }
+
+    /// Begins a stride of a shrinking, as a thread does that stops then.
+    #[cfg(loom)]
+    pub(crate) fn begin_settling(self) -> Option<usize> {
+        self.state.view().directory().leaving()?.begin()
+    }
+
+    /// Settles a stride of the shrinking that is under way.
+    #[cfg(loom)]
+    pub(crate) fn settle_stride(self, stride: usize) {
+        let view = self.state.view();
+        if let Some(group) = view.directory().leaving() {
+            self.settle(view, group, stride);
+        }
     }
 
     /// Claims a stride, as a thread does that stops then.

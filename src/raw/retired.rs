@@ -5,7 +5,9 @@
 
 use std::marker::PhantomData;
 
-use crate::raw::directory::{Directory, UnlinkedDirectory};
+use crate::raw::directory::{Directory, Group, UnlinkedDirectory, UnlinkedGroup};
+#[cfg(loom)]
+use crate::raw::link::Linked;
 use crate::raw::link::Unlinked;
 use crate::raw::node::Node;
 use crate::reclaim::{Dispose, Pinned, Reclaim};
@@ -13,8 +15,9 @@ use crate::reclaim::{Dispose, Pinned, Reclaim};
 const KIND: usize = 3;
 const NODE: usize = 0;
 const DIRECTORY: usize = 1;
+const GROUP: usize = 2;
 
-/// What a map of `K` and `V` retires: entries, and the directories of its table.
+/// What a map of `K` and `V` retires: entries, and the directories and groups of its table.
 ///
 /// It appears in bounds only: `R: Reclaim<Retired<K, V>>` says that the back end `R` can free what
 /// a map of `K` and `V` retires.
@@ -46,6 +49,18 @@ pub(crate) fn directory<'g, K, V, M, R>(
     unsafe { pinned.retire::<Retired<K, V, M>>(object) };
 }
 
+/// Retires a group, none of whose heads is in the list any more.
+pub(crate) fn group<'g, K, V, M, R>(pinned: Pinned<'g, R>, group: UnlinkedGroup<'g, Node<K, V, M>>)
+where
+    R: Reclaim<Retired<K, V, M>>,
+{
+    let object = group.into_raw().cast::<()>();
+    let object = object.map_addr(|addr| addr | GROUP);
+    // SAFETY: no directory that `state` will ever lead to has an `UnlinkedGroup`, and it is gone
+    // with this call.
+    unsafe { pinned.retire::<Retired<K, V, M>>(object) };
+}
+
 /// Frees what no guard can still see of the garbage of a map of `K` and `V`: its own store.
 pub(crate) fn flush<K, V, M, R>(store: &R::Store)
 where
@@ -59,6 +74,7 @@ where
 enum Kind<K, V, M> {
     Node(*mut Node<K, V, M>),
     Directory(*mut Directory<Node<K, V, M>>),
+    Group(*mut Group<Node<K, V, M>>),
 }
 
 impl<K, V, M> Kind<K, V, M> {
@@ -67,6 +83,7 @@ impl<K, V, M> Kind<K, V, M> {
         match object.addr() & KIND {
             NODE => Kind::Node(pointer.cast()),
             DIRECTORY => Kind::Directory(pointer.cast()),
+            GROUP => Kind::Group(pointer.cast()),
             kind => unreachable!("a retired object of kind {kind}"),
         }
     }
@@ -80,6 +97,8 @@ unsafe impl<K, V, M> Dispose for Retired<K, V, M> {
             Kind::Node(node) => drop(unsafe { Box::from_raw(node) }),
             // SAFETY: as for a node.
             Kind::Directory(directory) => drop(unsafe { Box::from_raw(directory) }),
+            // SAFETY: as for a node.
+            Kind::Group(group) => drop(unsafe { Box::from_raw(group) }),
         }
     }
 
@@ -87,6 +106,8 @@ unsafe impl<K, V, M> Dispose for Retired<K, V, M> {
         match Kind::<K, V, M>::of(object) {
             Kind::Node(_) => size_of::<Node<K, V, M>>(),
             Kind::Directory(_) => size_of::<Directory<Node<K, V, M>>>(),
+            // SAFETY: not freed yet, as the caller says.
+            Kind::Group(group) => unsafe { &*group }.bytes(),
         }
     }
 
@@ -94,9 +115,11 @@ unsafe impl<K, V, M> Dispose for Retired<K, V, M> {
     unsafe fn condemn(object: *mut ()) {
         match Kind::<K, V, M>::of(object) {
             // SAFETY: the memory goes back later, by `dispose`.
-            Kind::Node(node) => unsafe { &*node }.condemn(),
+            Kind::Node(node) => unsafe { &*node }.next().condemn(),
             // SAFETY: as for a node.
             Kind::Directory(directory) => unsafe { &*directory }.condemn(),
+            // SAFETY: as for a node.
+            Kind::Group(group) => unsafe { &*group }.condemn(),
         }
     }
 }

@@ -7,12 +7,14 @@
 
 use crate::raw::build;
 use crate::raw::directory::{State, View};
+use crate::raw::drain::Nodes;
 use crate::raw::link::Presence;
 use crate::raw::list::{Find, List, Walk, Walked, lookup, walk};
 use crate::raw::node::Node;
 use crate::raw::order::Order;
 #[cfg(loom)]
 use crate::raw::resize::Claim;
+use crate::raw::resize::with_room;
 use crate::raw::retired::{self, Retired};
 use crate::reclaim::{LocalGuard, Pinned, Protected, Reclaim};
 use crate::stats::Stats;
@@ -281,18 +283,59 @@ where
     /// Removes every entry that `keep` refuses: whatever is there throughout is asked for once.
     pub(crate) fn retain(&self, mut keep: impl FnMut(&K, &V) -> bool, pinned: Pinned<'_, R>) {
         let list = self.list(pinned);
-        let mut walk = Walk::new(&self.state);
+        let mut walk = Walk::new(0, &self.state);
         while let Some(node) = walk.next() {
             if !keep(node.key(), node.value()) && list.remove_walked(node, &mut walk) {
                 self.written(list, self.state.view(), -1);
             }
         }
+        if AUTOMATIC {
+            list.fit(with_room(list.pinned.len()));
+        }
     }
 
-    /// Carries a growth on as far as it can be, and frees what no guard can still see.
+    /// The buckets that there are; none of an empty table without memory.
+    pub(crate) fn capacity(&self) -> usize {
+        let _guard = LocalGuard::<R>::new(&self.store);
+        let directory = self.state.view().directory();
+        directory.base().map_or(0, |_| directory.order().buckets())
+    }
+
+    /// Grows the table until it has a bucket for each of `additional` more entries, and bars it from
+    /// shrinking below.
+    ///
+    /// # Panics
+    ///
+    /// If there cannot be so many buckets, or there is no memory for them. The table is as before.
+    pub(crate) fn reserve(&self, additional: usize) {
+        let entries = self.len();
+        let Some(capacity) = entries.checked_add(additional) else {
+            panic!("splitmap: capacity overflow: room for {additional} entries beside {entries}");
+        };
+        let order = build::order(capacity);
+        if additional > 0 {
+            let guard = LocalGuard::<R>::new(&self.store);
+            if !self.list(guard.pinned(&self.store)).reserve(order) {
+                build::no_memory(capacity);
+            }
+        }
+    }
+
+    /// Shrinks the table to where it has a bucket for each entry, and lets it shrink further when
+    /// there are fewer.
+    pub(crate) fn shrink_to_fit(&self) {
+        let guard = LocalGuard::<R>::new(&self.store);
+        let list = self.list(guard.pinned(&self.store));
+        list.give_up_floor();
+        list.fit(list.pinned.len());
+    }
+
+    /// Carries a resize on as far as it can be, shrinks a table that is too wide, and frees what no
+    /// guard can still see.
     pub(crate) fn flush(&self) {
         let guard = LocalGuard::<R>::new(&self.store);
-        while self.list(guard.pinned(&self.store)).help() {}
+        let list = self.list(guard.pinned(&self.store));
+        list.fit(with_room(list.pinned.len()));
         // Else what was retired since would wait for this very guard.
         drop(guard);
         retired::flush::<K, V, M, R>(&self.store);
@@ -303,9 +346,37 @@ where
         R::stats(&self.store)
     }
 
-    /// All nodes, in the list's order.
-    pub(crate) fn walk<'g>(&'g self, _: Protected<'g, R>) -> Walk<'g, K, V, M> {
-        Walk::new(&self.state)
+    /// All nodes with this hash or a greater one, in the list's order.
+    pub(crate) fn walk<'g>(&'g self, from: u64, _: Protected<'g, R>) -> Walk<'g, K, V, M> {
+        Walk::new(from, &self.state)
+    }
+
+    /// All nodes, and how many they are; nothing else is left of the table, and garbage is freed.
+    pub(crate) fn into_nodes(self) -> (Nodes<Node<K, V, M>>, usize) {
+        let len = self.len();
+        let Table { state, store } = self;
+        let nodes = Nodes::of(state);
+        drop(store);
+        (nodes, len)
+    }
+
+    /// All nodes, and how many they are. The table is left empty, and as wide as its floor.
+    ///
+    /// # Panics
+    ///
+    /// If there is no memory for that. The nodes are still there then.
+    pub(crate) fn drain(&mut self) -> (Nodes<Node<K, V, M>>, usize) {
+        let len = self.len();
+        let floor = self.state.view().directory().floor();
+        let capacity = if floor > Order::BASE {
+            floor.buckets()
+        } else {
+            0
+        };
+        let state = std::mem::replace(&mut self.state, build::state(capacity, Vec::new()));
+        let guard = LocalGuard::<R>::new(&self.store);
+        guard.pinned(&self.store).count(-(len as isize));
+        (Nodes::of(state), len)
     }
 
     /// The end of a write that changed nothing. If it has cleaned up after others, that counts: else
@@ -319,22 +390,23 @@ where
     /// The end of every write that changed something: its effect is complete. Counts, carries a
     /// resize on, and gives the reclaimer its turn, which may run destructors.
     ///
-    /// While a growth is under way every write takes a stride: until its heads are there, reads of
-    /// a bucket go the longer way, and the fewer writes that lasts, the rarer are maps that happen
-    /// to be left within it.
+    /// While a resize is under way every write takes a stride: until it is over, reads of a bucket
+    /// go the longer way, and the fewer writes that lasts, the rarer are maps that happen to be left
+    /// within it.
     ///
     /// `view` may be a little old: that delays the resize by a write.
     fn written(&self, list: List<'_, K, V, M, R>, view: View<'_, Node<K, V, M>>, by: isize) {
         let directory = view.directory();
         let clock = list.pinned.count(by);
         if AUTOMATIC {
-            if directory.has_partial() {
+            if directory.is_resizing() {
                 list.help();
             }
-            // Not only after an insertion: every n-th write may happen to be another kind.
+            // After any kind of write: every n-th one may happen to be another than the kind that
+            // asks for it.
             let participants = || list.pinned.protected().participants().unwrap_or(0);
             if looks(clock, directory.order(), participants) {
-                list.grow(list.pinned.len());
+                list.resize(list.pinned.len());
             }
         }
         list.pinned.tick(clock);
@@ -355,6 +427,27 @@ where
     /// Claims one stride and makes it, or completes a group.
     pub(crate) fn help(&self, pinned: Pinned<'_, R>) {
         self.list(pinned).help();
+    }
+
+    /// Publishes one shrinking, if nothing bars it.
+    pub(crate) fn shrink(&self, pinned: Pinned<'_, R>) -> bool {
+        self.list(pinned).shrink(0)
+    }
+
+    /// The first step of settling a stride, for threads that stop then.
+    pub(crate) fn begin_settling(&self, pinned: Pinned<'_, R>) -> Option<usize> {
+        self.list(pinned).begin_settling()
+    }
+
+    /// Settles a stride, if the table shrinks.
+    pub(crate) fn settle(&self, stride: usize, pinned: Pinned<'_, R>) {
+        self.list(pinned).settle_stride(stride);
+    }
+
+    /// `reserve`, under a guard that is there.
+    pub(crate) fn reserve_pinned(&self, capacity: usize, pinned: Pinned<'_, R>) {
+        let there_is_memory = self.list(pinned).reserve(build::order(capacity));
+        assert!(there_is_memory, "no memory");
     }
 
     /// The steps of `help`, for threads that stop between them.
@@ -409,18 +502,14 @@ where
         }
     }
 
-    /// All nodes with this hash or a greater one.
-    pub(crate) fn walk_from<'g>(
-        &'g self,
-        hash: u64,
-        _: Protected<'g, R>,
-    ) -> impl Iterator<Item = &'g Node<K, V, M>> {
-        Walk::starting_at(hash, &self.state).filter(move |node| node.hash() >= hash)
-    }
-
     /// Whether a growth is under way.
     pub(crate) fn is_growing(&self) -> bool {
         self.state.newest_directory().has_partial()
+    }
+
+    /// Whether a shrinking is under way.
+    pub(crate) fn is_shrinking(&self) -> bool {
+        self.state.newest_directory().is_shrinking()
     }
 
     /// The buckets of the newest directory.

@@ -1,0 +1,97 @@
+//! Taking a table apart that nobody else can reach: its drop, and what gives the entries back.
+//!
+//! One walk along the list, over every head. It waits for the memory of each node, one after the
+//! other; so the first nodes of the buckets that come next are asked for ahead of it.
+
+use std::ops::Range;
+
+use crate::raw::directory::{State, Whole};
+use crate::raw::link::{Drain, Linked, Step};
+
+/// How many buckets ahead of the walk their first nodes are asked for.
+const AHEAD: usize = 16;
+
+/// The nodes of a table that is no more. What is left of them is freed when this is dropped.
+pub(crate) struct Nodes<N: Linked> {
+    /// `None` where the table had no memory.
+    rest: Option<Rest<N>>,
+}
+
+struct Rest<N> {
+    list: Drain<N>,
+    /// The buckets that were not asked for yet.
+    ahead: Range<usize>,
+    /// The heads: freed after the last step.
+    whole: Whole<N>,
+}
+
+// SAFETY: owns the nodes, and nobody else can reach them.
+unsafe impl<N: Linked + Send> Send for Nodes<N> {}
+
+// SAFETY: nothing can be done through a shared reference.
+unsafe impl<N: Linked + Sync> Sync for Nodes<N> {}
+
+impl<N: Linked> Nodes<N> {
+    /// The nodes of a table.
+    pub(crate) fn of(mut state: State<N>) -> Self {
+        Self::take(&mut state)
+    }
+
+    fn take(state: &mut State<N>) -> Self {
+        let rest = state.end().map(|whole| {
+            let mut rest = Rest {
+                // SAFETY: `&mut`: nobody else has the table, and its heads go with `rest`.
+                list: unsafe { Drain::new(whole.first_head()) },
+                ahead: whole.buckets(),
+                whole,
+            };
+            (0..AHEAD).for_each(|_| rest.look_ahead());
+            rest
+        });
+        Nodes { rest }
+    }
+}
+
+impl<N: Linked> Rest<N> {
+    /// Asks for the first node of one bucket more.
+    fn look_ahead(&mut self) {
+        if let Some(bucket) = self.ahead.next() {
+            self.whole.prefetch(bucket);
+        }
+    }
+}
+
+impl<N: Linked> Iterator for Nodes<N> {
+    type Item = Box<N>;
+
+    fn next(&mut self) -> Option<Box<N>> {
+        let rest = self.rest.as_mut()?;
+        loop {
+            match rest.list.step()? {
+                Step::Head => rest.look_ahead(),
+                Step::Node(node) => return Some(node),
+            }
+        }
+    }
+}
+
+impl<N: Linked> Drop for Nodes<N> {
+    /// A destructor that panics loses no other node's destructor; a second one aborts.
+    fn drop(&mut self) {
+        struct Others<'a, N: Linked>(&'a mut Nodes<N>);
+        impl<N: Linked> Drop for Others<'_, N> {
+            fn drop(&mut self) {
+                self.0.by_ref().for_each(drop);
+            }
+        }
+        let others = Others(self);
+        others.0.by_ref().for_each(drop);
+    }
+}
+
+impl<N: Linked> Drop for State<N> {
+    /// Frees the nodes, then the heads and the directory.
+    fn drop(&mut self) {
+        drop(Nodes::take(self));
+    }
+}
