@@ -133,9 +133,11 @@ stage_deps() {
 # Catches: a feature that only works beside another.
 about_features='each combination of features builds'
 stage_features() {
-    local features
-    for features in '' crossbeam-epoch seize crossbeam-epoch,seize; do
-        cargo check --no-default-features --features "$features"
+    local backends stored
+    for backends in '' crossbeam-epoch seize crossbeam-epoch,seize; do
+        for stored in '' serde; do
+            cargo check --no-default-features --features "$backends,$stored"
+        done
     done
 }
 
@@ -177,11 +179,11 @@ stage_mutants() {
 }
 
 # Catches: errors of the protocol on schedules that nobody thought of, in programs too long for a
-# model.
-about_schedules='the map under random schedules'
+# model; a thread that waits for one that is stopped, at any of its steps; a read without a bound.
+about_schedules='the map under random schedules, and with a thread stopped at each step'
 stage_schedules() {
-    RUSTFLAGS='--cfg shuttle' \
-        cargo test --release --test schedules --target-dir "$targets/schedules"
+    RUSTFLAGS='--cfg shuttle' cargo test --release --target-dir "$targets/schedules" \
+        --test schedules --test stopped --test read_bound
 }
 
 # Catches: memory freed too early, by AddressSanitizer; orderings too weak for what happens before

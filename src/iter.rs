@@ -262,8 +262,7 @@ impl<K, V> fmt::Debug for IntoIter<K, V> {
 /// [`HashMap::drain`](crate::HashMap::drain).
 pub struct Drain<'m, K, V> {
     entries: IntoIter<K, V>,
-    /// The map is borrowed, as that of every map is.
-    _map: PhantomData<&'m mut (K, V)>,
+    _map: PhantomData<&'m ()>,
 }
 
 impl<K, V> Drain<'_, K, V> {

@@ -181,6 +181,18 @@ impl Map {
         self.table.shrink(self.pinned(pin))
     }
 
+    /// As [`shrink`](Self::shrink), by a thread that stops before it retires the old directory:
+    /// `meanwhile` is what happens then.
+    pub fn shrink_stopping(&self, meanwhile: impl FnOnce(), pin: &Pin) -> bool {
+        self.table.shrink_stopping(meanwhile, self.pinned(pin))
+    }
+
+    /// When the calling thread has unlinked its next node, it stops before it retires it:
+    /// `meanwhile` is what happens then.
+    pub fn stop_before_retiring(&self, meanwhile: impl FnOnce() + 'static) {
+        self.table.stop_before_retiring(meanwhile);
+    }
+
     /// Begins to settle a stride of a shrinking, and stops there: its number.
     ///
     /// # Panics

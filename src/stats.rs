@@ -14,7 +14,7 @@ use std::time::SystemTime;
 #[non_exhaustive]
 pub struct Stats {
     /// Objects of this map that were removed or replaced and are not freed yet: entries, and now
-    /// and then a directory of its table.
+    /// and then a part of its table.
     pub pending: Option<usize>,
     /// The bytes of those, without what keys and values own elsewhere.
     pub pending_bytes: Option<usize>,

@@ -13,13 +13,14 @@
 
 #![cfg(shuttle)]
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, Runner, thread};
-use splitmap::HashMap;
+use splitmap::{Cursor, HashMap};
 
 /// How many schedules of each kind and program: `SPLITMAP_SCHEDULES` says otherwise.
 fn schedules() -> usize {
@@ -51,12 +52,17 @@ fn run_with(scheduler: impl Scheduler + 'static, program: fn(&Arc<Books>)) -> us
 
 /// Random schedules, and such with few but well placed switches.
 fn run(program: fn(&Arc<Books>)) {
+    run_under(schedules(), program);
+}
+
+/// As `run`, under so many schedules of each kind.
+fn run_under(schedules: usize, program: fn(&Arc<Books>)) {
     // One test at a time: shuttle's atomics in statics, such as those of the empty map, are not for
     // two executions side by side.
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let early = run_with(RandomScheduler::new(schedules()), program)
-        + run_with(PctScheduler::new(3, schedules()), program);
+    let early = run_with(RandomScheduler::new(schedules), program)
+        + run_with(PctScheduler::new(3, schedules), program);
     assert!(
         early > 0,
         "nothing was freed before the end: nothing is shown"
@@ -245,7 +251,7 @@ fn flushers_take_each_others_garbage() {
 fn owned_guards_go_from_thread_to_thread() {
     run(|books| {
         let map = map(books);
-        // Kept alive beyond the threads, as shuttle has no scoped ones.
+        // SAFETY: kept alive beyond the threads, which are joined below.
         let shared: &'static Map = unsafe { &*Arc::as_ptr(&map) };
         let guard = shared.owned_guard();
         let watch = shared.get(&0, &guard).map(|value| Watch::of(value, 0));
@@ -300,6 +306,181 @@ fn a_table_that_grows_under_all_of_it() {
                 .count(),
             24
         );
+        end(map, books);
+    });
+}
+
+/// A thread with keys of its own: each answer has to be what a sequential map would say.
+struct Owner {
+    map: Arc<Map>,
+    books: Arc<Books>,
+    thread: u64,
+    model: BTreeMap<u64, u64>,
+    /// Keys that nobody writes.
+    stable: BTreeMap<u64, u64>,
+}
+
+impl Owner {
+    /// The keys and the numbers of those values, under the guard that they were read under.
+    fn numbers<'g>(entries: impl Iterator<Item = (&'g u64, &'g Value)>) -> Vec<(u64, u64)> {
+        let entries: Vec<_> = entries.collect();
+        thread::yield_now();
+        let number = |value: &Value| {
+            let is_dropped = value.is_dropped.load(Ordering::SeqCst);
+            assert!(!is_dropped, "freed under a guard");
+            value.number
+        };
+        let entries = entries.into_iter();
+        entries.map(|(&key, value)| (key, number(value))).collect()
+    }
+
+    fn key(&self, index: u64) -> u64 {
+        self.thread * 100 + index
+    }
+
+    fn is_ours(&self, key: u64) -> bool {
+        key / 100 == self.thread
+    }
+
+    fn agree(&self, key: u64, found: Option<&Value>) {
+        let found = Self::numbers(found.map(|value| (&key, value)).into_iter());
+        let known = self.model.get(&key).or_else(|| self.stable.get(&key));
+        let known = known.map(|&number| (key, number));
+        assert!(
+            found.iter().copied().eq(known),
+            "found {found:?}, and not {known:?}"
+        );
+    }
+
+    fn get(&self, key: u64) {
+        let guard = self.map.guard();
+        self.agree(key, self.map.get(&key, &guard));
+    }
+
+    fn insert(&mut self, index: u64) {
+        let (key, guard) = (self.key(index), self.map.guard());
+        let value = Value::new(self.books.made.load(Ordering::SeqCst) as u64, &self.books);
+        let number = value.number;
+        self.agree(key, self.map.insert(key, value, &guard));
+        drop(guard);
+        self.model.insert(key, number);
+    }
+
+    fn remove(&mut self, index: u64) {
+        let (key, guard) = (self.key(index), self.map.guard());
+        self.agree(key, self.map.remove(&key, &guard));
+        drop(guard);
+        self.model.remove(&key);
+    }
+
+    /// Whether a walk has met what nobody else writes, and no key twice.
+    fn check_walk(&self, mut met: Vec<(u64, u64)>) {
+        met.sort_unstable();
+        let twice = met.windows(2).find(|pair| pair[0].0 == pair[1].0);
+        assert_eq!(twice, None, "a walk has met a key twice");
+        met.retain(|&(key, _)| self.is_ours(key) || self.stable.contains_key(&key));
+        let known = self.stable.iter().chain(&self.model);
+        assert!(
+            met.iter().map(|(key, number)| (key, number)).eq(known),
+            "a walk has met {met:?}"
+        );
+    }
+
+    fn iterate(&self) {
+        let guard = self.map.guard();
+        self.check_walk(Self::numbers(self.map.iter(&guard)));
+    }
+
+    /// A whole scan, with a write between its calls.
+    fn scan(&mut self, written: u64) {
+        let written_key = self.key(written);
+        self.insert(written);
+        let (mut met, mut next) = (Vec::new(), Some(Cursor::START));
+        while let Some(cursor) = next {
+            let map = Arc::clone(&self.map);
+            let guard = map.guard();
+            let mut scan = map.scan(cursor, 7, &guard);
+            met.extend(Self::numbers(scan.by_ref()));
+            next = scan.cursor();
+            self.insert(written);
+        }
+        for (key, number) in &mut met {
+            // Any of its values.
+            if *key == written_key {
+                *number = self.model[key];
+            }
+        }
+        self.check_walk(met);
+    }
+
+    fn retain(&mut self) {
+        let (map, thread) = (Arc::clone(&self.map), self.thread);
+        let keeps = |&key: &u64, _: &mut u64| key / 100 != thread || key % 4 == 0;
+        map.retain(|&key, _| keeps(&key, &mut 0), &map.guard());
+        self.model.retain(keeps);
+    }
+
+    /// Fifty of them, in any order.
+    fn operation(&mut self, number: u64) {
+        match number {
+            0..16 => self.insert(number),
+            16 => self.map.reserve(40),
+            17..21 => self.insert(number - 14),
+            21 => self.iterate(),
+            22..25 => self.get(self.key(number - 20)),
+            25 => self.map.flush(),
+            26 => self.scan(3),
+            27..35 => self.remove(number - 24),
+            35 => self.retain(),
+            36 => self.iterate(),
+            37..41 => self.insert(number - 20),
+            41 => self.map.shrink_to_fit(),
+            42..45 => self.get(self.key(number - 40)),
+            45 => self.scan(1),
+            46..49 => self.remove(number - 40),
+            49 => self.map.flush(),
+            _ => unreachable!("there are fifty"),
+        }
+        // The stable keys, one after the other.
+        self.get(number % self.stable.len() as u64);
+    }
+}
+
+#[test]
+fn owners_do_everything_in_a_table_that_grows_and_shrinks() {
+    // Each of them is long.
+    run_under(schedules().div_ceil(4), |books| {
+        let map = map(books);
+        let threads: Vec<_> = (1..=4)
+            .map(|thread| {
+                let mut owner = Owner {
+                    map: Arc::clone(&map),
+                    books: Arc::clone(books),
+                    thread,
+                    model: BTreeMap::new(),
+                    stable: (0..KEYS).map(|key| (key, key)).collect(),
+                };
+                // While some are at their inserts, others are at their removals.
+                thread::spawn(move || {
+                    let mut most = 0;
+                    for number in 0..50 {
+                        owner.operation((number + thread * 12) % 50);
+                        most = most.max(owner.map.capacity());
+                    }
+                    (owner, most)
+                })
+            })
+            .collect();
+        let mut entries = KEYS as usize;
+        for thread in threads {
+            let (owner, most) = thread.join().unwrap();
+            assert!(most >= 64, "the table has grown");
+            owner.iterate();
+            entries += owner.model.len();
+        }
+        assert_eq!(map.len(), entries);
+        map.shrink_to_fit();
+        assert!(map.capacity() < 4 * entries, "the table has shrunk");
         end(map, books);
     });
 }

@@ -3,6 +3,10 @@
 
 #![forbid(unsafe_code)]
 
+use std::cell::RefCell;
+
+use loom::thread::{ThreadId, current};
+
 use crate::raw::directory::{State, UnlinkedGroup};
 use crate::raw::link::{Link, Linked, Presence, Target, Unlinked};
 use crate::raw::node::Node;
@@ -21,11 +25,32 @@ fn steps<'g, N: Linked>(head: &'g Link<N>) -> impl Iterator<Item = Target<'g, N>
     })
 }
 
-/// Panics if a walk from any head that a search may start from, now, meets the node.
+thread_local! {
+    /// Of which of the model's threads, and what happens then. All of them are on one of the
+    /// system's.
+    static STOP: RefCell<Option<(ThreadId, Box<dyn FnOnce()>)>> = const { RefCell::new(None) };
+}
+
+/// When the calling thread has unlinked its next node, it stops before it retires it: `meanwhile` is
+/// what happens then.
+pub(crate) fn stop_before_retiring(meanwhile: impl FnOnce() + 'static) {
+    STOP.set(Some((current().id(), Box::new(meanwhile))));
+}
+
+fn stop() {
+    let stop = STOP.with_borrow_mut(|stop| stop.take_if(|(thread, _)| *thread == current().id()));
+    if let Some((_, meanwhile)) = stop {
+        meanwhile();
+    }
+}
+
+/// Called between the unlinking of a node and its retirement. Panics if a walk from any head that a
+/// search may start from, now, meets the node.
 pub(crate) fn unreachable<K, V, M>(
     state: &State<Node<K, V, M>>,
     node: &Unlinked<'_, Node<K, V, M>>,
 ) {
+    stop();
     for head in state.newest_heads() {
         for target in steps(head) {
             if let Target::Node(met) = target {

@@ -419,16 +419,14 @@ impl<N> Directory<N> {
         }
     }
 
-    /// This directory with one more group, of which no head is made, and not to shrink below
-    /// `floor`.
+    /// This directory with one more group, of which no head is made.
     ///
     /// # Safety
     ///
     /// That of [`push`](Self::push).
-    unsafe fn with_partial(&self, group: *mut Group<N>, floor: Order) -> Box<Self> {
+    unsafe fn with_partial(&self, group: *mut Group<N>) -> Box<Self> {
         debug_assert!(self.leaving.is_null(), "one resize at a time");
         let mut directory = self.copy();
-        directory.floor = floor.max(self.floor);
         // SAFETY: the caller's promise.
         unsafe { directory.push(group, PARTIAL) };
         directory.partial += 1;
@@ -505,10 +503,11 @@ impl<N> Directory<N> {
         let births = (Order::BASE.steps() + 1..=order.steps()).rev();
         let groups = births.map(|steps| Group::new(Order::from_steps(steps)));
         let groups = groups.collect::<Option<Vec<_>>>()?;
-        let base = Box::into_raw(Base::new());
+        let base = Base::new();
+        check_address(&raw const base.heads);
+        let base = Box::into_raw(base);
         // SAFETY: just made, and owned by the state below.
         let heads = unsafe { &raw const (*base).heads };
-        check_address(heads);
         let mut whole = Whole(Box::new(Self::of_base(base, heads.cast())));
         whole.0.floor = floor;
         for group in groups.into_iter().rev() {
@@ -555,7 +554,7 @@ impl<N> Directory<N> {
         !self.leaving.is_null()
     }
 
-    /// The order below which the table does not shrink.
+    /// The order below which the table does not shrink; it may be below it already.
     pub(crate) fn floor(&self) -> Order {
         self.floor
     }
@@ -799,18 +798,16 @@ impl<N: Linked> State<N> {
         }))
     }
 
-    /// Publishes a growth: makes a directory with `group`, of which no head is made, and with this
-    /// floor, if its own is lower, the current one if `from` still is. If not, the group comes back.
-    /// As [`swing`](Self::swing) otherwise.
+    /// Publishes a growth: makes a directory with `group`, of which no head is made, the current
+    /// one if `from` still is. If not, the group comes back. As [`swing`](Self::swing) otherwise.
     pub(crate) fn grow<'g>(
         &'g self,
         from: View<'g, N>,
         group: Box<Group<N>>,
-        floor: Order,
     ) -> Result<Option<UnlinkedDirectory<'g, N>>, Box<Group<N>>> {
         let group = Box::into_raw(group);
         // SAFETY: from the box just now.
-        let directory = unsafe { from.directory().with_partial(group, floor) };
+        let directory = unsafe { from.directory().with_partial(group) };
         self.swing(from, directory).map_err(|_lost| {
             // SAFETY: from the box above; the directory that led to it was never published.
             unsafe { Box::from_raw(group) }

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::raw::directory::{State, Whole};
-use crate::raw::link::{Drain, Linked, Step};
+use crate::raw::link::{Chain, Linked, Step};
 
 /// How many buckets ahead of the walk their first nodes are asked for.
 const AHEAD: usize = 16;
@@ -18,7 +18,7 @@ pub(crate) struct Nodes<N: Linked> {
 }
 
 struct Rest<N> {
-    list: Drain<N>,
+    list: Chain<N>,
     /// The buckets that were not asked for yet.
     ahead: Range<usize>,
     /// The heads: freed after the last step.
@@ -41,7 +41,7 @@ impl<N: Linked> Nodes<N> {
         let rest = state.end().map(|whole| {
             let mut rest = Rest {
                 // SAFETY: `&mut`: nobody else has the table, and its heads go with `rest`.
-                list: unsafe { Drain::new(whole.first_head()) },
+                list: unsafe { Chain::new(whole.first_head()) },
                 ahead: whole.buckets(),
                 whole,
             };
@@ -53,7 +53,8 @@ impl<N: Linked> Nodes<N> {
 }
 
 impl<N: Linked> Rest<N> {
-    /// Asks for the first node of one bucket more.
+    /// Asks for the first node of one bucket more. Where heads of a growth are not made yet it falls
+    /// behind the walk, and asks in vain for what is freed.
     fn look_ahead(&mut self) {
         if let Some(bucket) = self.ahead.next() {
             self.whole.prefetch(bucket);
@@ -69,7 +70,8 @@ impl<N: Linked> Iterator for Nodes<N> {
         loop {
             match rest.list.step()? {
                 Step::Head => rest.look_ahead(),
-                Step::Node(node) => return Some(node),
+                // SAFETY: the list is ours, and each node is linked once.
+                Step::Node(node) => return Some(unsafe { Box::from_raw(node) }),
             }
         }
     }

@@ -359,9 +359,13 @@ impl<N> Link<N> {
 
     /// One attempt to change the link from `from` to `to`.
     ///
-    /// `order` is Release or more; pairs with the Acquire in `load`: publishes the target and every
-    /// link that this thread stored unpublished behind it. The caller has loaded `from` with
-    /// Acquire; whether it has to know what came and went since is its to say.
+    /// `order` is Release or AcqRel.
+    /// Release: pairs with the Acquire in `load`; publishes the target and every link that this thread
+    /// stored unpublished behind it.
+    /// Acquire: pairs with the Release of `unlink_head`. The caller has loaded `from` with Acquire, but
+    /// since then a head may have been linked behind this link, frozen and unlinked, so that it is as
+    /// it was. The frozen head leads where it led for ever. So whoever changes what stands there has to
+    /// know of a `state` without that head: else its own next search may start from it.
     fn swing(&self, from: Word<'_, N>, to: Word<'_, N>, order: Ordering) -> bool {
         debug_assert!(!from.is_marked(), "a marked link never changes again");
         self.word
@@ -372,7 +376,7 @@ impl<N> Link<N> {
 
     /// Makes this link lead to `head`, with everything behind it already stored.
     pub(crate) fn publish_head<'g>(&'g self, from: Word<'g, N>, head: &'g Link<N>) -> bool {
-        // Release: see `swing`.
+        // Release: see `swing`. No Acquire: the stride that is being made bars every shrinking.
         self.swing(from, from.relinked(Word::to_head(head)), Ordering::Release)
     }
 
@@ -389,8 +393,8 @@ impl<N> Link<N> {
     ) -> Option<Word<'g, N>> {
         debug_assert!(frozen.is_marked(), "only frozen heads are unlinked");
         let to = frozen.bare().with(presence);
-        // Release: see `swing`. No Acquire: the head is retired by whoever knows that all of its
-        // group are unlinked, and knows it from the words themselves.
+        // Release: see `swing`. No Acquire: any head that came and went before this one left before
+        // it was frozen, and its mark was read with Acquire; and none is linked before it has left.
         self.swing(from, to, Ordering::Release).then_some(to)
     }
 }
@@ -406,8 +410,8 @@ impl<N: Linked> Link<N> {
     ) -> Result<&'g N, Box<N>> {
         let pointer = Box::into_raw(node);
         let to = Word::<N>::new(pointer.cast()).with(presence);
-        // Release: see `swing`.
-        if self.swing(from, to, Ordering::Release) {
+        // Release, Acquire: see `swing`.
+        if self.swing(from, to, Ordering::AcqRel) {
             // SAFETY: the node was just linked, by this thread, under the guard of `'g`.
             Ok(unsafe { &*pointer })
         } else {
@@ -425,8 +429,8 @@ impl<N: Linked> Link<N> {
     ) -> Result<Word<'g, N>, Box<N>> {
         let pointer = Box::into_raw(node);
         let to = Word::new(pointer.cast());
-        // Release: see `swing`.
-        if self.swing(from, to.marked(), Ordering::Release) {
+        // Release, Acquire: see `swing`.
+        if self.swing(from, to.marked(), Ordering::AcqRel) {
             Ok(to)
         } else {
             // SAFETY: the pointer came out of the box above, and nobody else has seen it.
@@ -436,8 +440,9 @@ impl<N: Linked> Link<N> {
 
     /// Marks the owner of this link as removed. False if the link has changed.
     pub(crate) fn mark(&self, from: Word<'_, N>) -> bool {
-        // Release: see `swing`; publishes nothing, but carries on what the word had published.
-        self.swing(from, from.marked(), Ordering::Release)
+        // Release, Acquire: see `swing`. By the latter the final word says all that this link's earlier
+        // ones have said.
+        self.swing(from, from.marked(), Ordering::AcqRel)
     }
 
     /// Cuts the node that `from` leads to out of the list: this link goes to `next`'s target
@@ -451,11 +456,8 @@ impl<N: Linked> Link<N> {
     ) -> Option<(Word<'g, N>, Unlinked<'g, N>)> {
         debug_assert!(!from.leads_to_head(), "only nodes are unlinked");
         let to = from.relinked(next);
-        // Release: see `swing`.
-        // Acquire: pairs with the same here and in `unlink_head`. Since `from` was read, a head may
-        // have been linked before the node, frozen, and unlinked, so that the link is as it was.
-        // Who retires the node has to know of a `state` without that head, which leads to the node
-        // for ever.
+        // Release, Acquire: see `swing`. Besides, a head that came before the node and went leads to
+        // it for ever: by what the retiring thread knows, no guard that is made later starts there.
         self.swing(from, to, Ordering::AcqRel).then(|| {
             let node = from.pointer().cast();
             (
@@ -517,29 +519,30 @@ pub(crate) fn check_address<T>(pointer: *const T) {
     );
 }
 
-/// Takes a list apart that nobody else can reach: every node that is linked in it, marked ones too.
-/// Does not free what is left when it is dropped.
-pub(crate) struct Drain<N> {
+/// A walk along a list that nobody else can reach: over every node that is linked in it, marked
+/// ones too. Each node is read before it is given out, and never again.
+pub(crate) struct Chain<N> {
     word: *mut (),
-    _owns: PhantomData<Box<N>>,
+    _nodes: PhantomData<N>,
 }
 
-/// What stands next in a list that is taken apart.
+/// What stands next in a list that nobody else can reach.
 pub(crate) enum Step<N> {
     Head,
-    Node(Box<N>),
+    /// The node, as `Box::into_raw` gave it.
+    Node(*mut N),
 }
 
-impl<N: Linked> Drain<N> {
+impl<N: Linked> Chain<N> {
     /// The nodes behind `head`.
     ///
     /// # Safety
     ///
-    /// Nobody else reads or writes the list any more, and the heads are there until the last step.
+    /// Until the last step nobody else reads or writes the list, and its heads are there.
     pub(crate) unsafe fn new(head: &Link<N>) -> Self {
-        Drain {
+        Chain {
             word: head.load().word,
-            _owns: PhantomData,
+            _nodes: PhantomData,
         }
     }
 
@@ -554,9 +557,7 @@ impl<N: Linked> Drain<N> {
             }
             Target::Node(node) => {
                 self.word = node.next().load().word;
-                // SAFETY: the list is ours (see `new`), each node is linked once, and its own
-                // link, which is all that is still needed of it, was just read.
-                Some(Step::Node(unsafe { Box::from_raw(word.pointer().cast()) }))
+                Some(Step::Node(word.pointer().cast()))
             }
         }
     }

@@ -27,7 +27,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::raw::directory::{Group, Leaving, Look, Stride, UnlinkedDirectory, View};
+use crate::raw::directory::{Directory, Group, Leaving, Look, Stride, UnlinkedDirectory, View};
 #[cfg(loom)]
 use crate::raw::link::Linked;
 use crate::raw::link::{Link, Presence, Word};
@@ -74,12 +74,12 @@ where
         self.shrink(with_room(entries));
     }
 
-    /// Carries a resize on as far as it can be, and shrinks the table for as long as `least` buckets
-    /// are left.
-    pub(crate) fn fit(self, least: usize) {
+    /// Carries a resize on as far as it can be, and shrinks the table for as long as the buckets are
+    /// left that `least` asks for at that moment.
+    pub(crate) fn fit(self, least: impl Fn() -> usize) {
         loop {
             while self.help() {}
-            if !self.shrink(least) {
+            if !self.shrink(least()) {
                 return;
             }
         }
@@ -106,7 +106,7 @@ where
                     None => return,
                 },
             };
-            match self.state.grow(view, group, Order::BASE) {
+            match self.state.grow(view, group) {
                 Ok(old) => return self.retire_directory(old),
                 // A group was completed meanwhile, or somebody else resized the table.
                 Err(group) => spare = Some(group),
@@ -121,39 +121,53 @@ where
         directory.is_shrinking() || directory.partial_groups().next_back().is_some_and(is_open)
     }
 
-    /// Grows the table to this order, makes its heads, and bars it from shrinking below. False,
+    /// Bars the table from shrinking below this order, grows it to there, and makes its heads. False,
     /// and nothing has changed, if there is no memory for it.
     pub(crate) fn reserve(self, order: Order) -> bool {
-        let steps = self.state.occupied().directory().order().steps();
-        // The largest first: what cannot be is not tried piece by piece.
-        let births = (steps + 1..=order.steps()).rev().map(Order::from_steps);
-        let Some(mut groups) = births.map(Group::new).collect::<Option<Vec<_>>>() else {
-            return false;
-        };
+        let mut groups: Vec<Box<Group<_>>> = Vec::new();
+        let mut view = self.state.view();
+        while view.directory().floor() < order {
+            // All that the table can need once it does not shrink any more; the largest first, as
+            // what cannot be is not tried piece by piece.
+            let steps = view.directory().order().steps();
+            let smallest = groups.last().map(|group| group.birth().steps());
+            let births = steps + 1..smallest.unwrap_or(order.steps() + 1);
+            let more = births
+                .rev()
+                .map(|steps| Group::new(Order::from_steps(steps)));
+            let Some(more) = more.collect::<Option<Vec<_>>>() else {
+                return false;
+            };
+            groups.extend(more);
+            if view.directory().base().is_some()
+                && let Ok(old) = self.state.swing(view, view.directory().with_floor(order))
+            {
+                self.retire_directory(old);
+            }
+            view = self.state.occupied();
+        }
+        self.state.occupied();
         loop {
             let view = self.state.view();
-            let directory = view.directory();
-            if directory.order() >= order {
-                if directory.floor() >= order {
-                    break;
-                }
-                if let Ok(old) = self.state.swing(view, directory.with_floor(order)) {
-                    self.retire_directory(old);
-                }
-                continue;
+            if view.directory().order() >= order {
+                break;
             }
             if Self::is_busy(view) {
                 self.help();
                 continue;
             }
-            let birth = directory.order().next().expect("there is a greater order");
+            let birth = view
+                .directory()
+                .order()
+                .next()
+                .expect("there is a greater order");
             while groups.pop_if(|group| group.birth() < birth).is_some() {}
             let group = groups.pop_if(|group| group.birth() == birth);
-            // Only where the table has shrunk meanwhile.
+            // There is one, but where another `reserve` has raised the floor.
             let Some(group) = group.or_else(|| Group::new(birth)) else {
                 return false;
             };
-            match self.state.grow(view, group, birth) {
+            match self.state.grow(view, group) {
                 Ok(old) => self.retire_directory(old),
                 Err(group) => groups.push(group),
             }
@@ -164,24 +178,26 @@ where
 
     /// Lets the table shrink to where it has started.
     pub(crate) fn give_up_floor(self) {
-        loop {
-            let view = self.state.view();
-            let directory = view.directory();
-            if directory.floor() == Order::BASE {
-                return;
-            }
-            if let Ok(old) = self.state.swing(view, directory.with_floor(Order::BASE)) {
-                return self.retire_directory(old);
-            }
-        }
+        self.swing(|directory| {
+            (directory.floor() > Order::BASE).then(|| directory.with_floor(Order::BASE))
+        });
     }
 
     /// Publishes one shrinking, if `least` buckets are left by it, and nothing bars it: a resize
     /// under way, or the floor. False if it was not to be.
     pub(crate) fn shrink(self, least: usize) -> bool {
+        self.swing(|directory| directory.narrowed(least))
+    }
+
+    /// Makes what `next` makes of the current directory the current one. False if it makes nothing
+    /// of it.
+    fn swing(
+        self,
+        next: impl Fn(&Directory<Node<K, V, M>>) -> Option<Box<Directory<Node<K, V, M>>>>,
+    ) -> bool {
         loop {
             let view = self.state.view();
-            let Some(directory) = view.directory().narrowed(least) else {
+            let Some(directory) = next(view.directory()) else {
                 return false;
             };
             if let Ok(old) = self.state.swing(view, directory) {
@@ -265,6 +281,22 @@ where
         retired::group(self.pinned, group);
     }
 
+    /// Publishes one shrinking, as a thread does that stops before it retires the old directory:
+    /// `meanwhile` is what happens then. False if it was not to be.
+    #[cfg(loom)]
+    pub(crate) fn shrink_stopping(self, meanwhile: impl FnOnce()) -> bool {
+        let view = self.state.view();
+        let Some(directory) = view.directory().narrowed(0) else {
+            return false;
+        };
+        let Ok(old) = self.state.swing(view, directory) else {
+            return false;
+        };
+        meanwhile();
+        self.retire_directory(old);
+        true
+    }
+
     /// Begins a stride of a shrinking, as a thread does that stops then.
     #[cfg(loom)]
     pub(crate) fn begin_settling(self) -> Option<usize> {
@@ -310,16 +342,7 @@ where
 
     /// Declares a group complete in the current directory.
     fn complete(self, group: &Group<Node<K, V, M>>) {
-        loop {
-            let view = self.state.view();
-            let Some(directory) = view.directory().with_complete(group) else {
-                return;
-            };
-            if let Ok(old) = self.state.swing(view, directory) {
-                self.retire_directory(old);
-                return;
-            }
-        }
+        self.swing(|directory| directory.with_complete(group));
     }
 
     /// Makes and links all heads of a stride.

@@ -17,6 +17,12 @@ const NODE: usize = 0;
 const DIRECTORY: usize = 1;
 const GROUP: usize = 2;
 
+/// The address of an object, with its kind in the bits that its alignment leaves free.
+fn tagged<T>(object: *mut T, kind: usize) -> *mut () {
+    const { assert!(align_of::<T>() > KIND, "no room for the kind") };
+    object.cast::<()>().map_addr(|addr| addr | kind)
+}
+
 /// What a map of `K` and `V` retires: entries, and the directories and groups of its table.
 ///
 /// It appears in bounds only: `R: Reclaim<Retired<K, V>>` says that the back end `R` can free what
@@ -30,7 +36,7 @@ pub(crate) fn node<'g, K, V, M, R>(pinned: Pinned<'g, R>, node: Unlinked<'g, Nod
 where
     R: Reclaim<Retired<K, V, M>>,
 {
-    let object = node.into_raw().cast::<()>();
+    let object = tagged(node.into_raw(), NODE);
     // SAFETY: an `Unlinked` is cut out of the list by this thread, and gone with this call.
     unsafe { pinned.retire::<Retired<K, V, M>>(object) };
 }
@@ -42,8 +48,7 @@ pub(crate) fn directory<'g, K, V, M, R>(
 ) where
     R: Reclaim<Retired<K, V, M>>,
 {
-    let object = directory.into_raw().cast::<()>();
-    let object = object.map_addr(|addr| addr | DIRECTORY);
+    let object = tagged(directory.into_raw(), DIRECTORY);
     // SAFETY: `state` does not lead to an `UnlinkedDirectory` any more, and it is gone with this
     // call.
     unsafe { pinned.retire::<Retired<K, V, M>>(object) };
@@ -54,8 +59,7 @@ pub(crate) fn group<'g, K, V, M, R>(pinned: Pinned<'g, R>, group: UnlinkedGroup<
 where
     R: Reclaim<Retired<K, V, M>>,
 {
-    let object = group.into_raw().cast::<()>();
-    let object = object.map_addr(|addr| addr | GROUP);
+    let object = tagged(group.into_raw(), GROUP);
     // SAFETY: no directory that `state` will ever lead to has an `UnlinkedGroup`, and it is gone
     // with this call.
     unsafe { pinned.retire::<Retired<K, V, M>>(object) };

@@ -290,7 +290,7 @@ where
             }
         }
         if AUTOMATIC {
-            list.fit(with_room(list.pinned.len()));
+            list.fit(|| with_room(list.pinned.len()));
         }
     }
 
@@ -327,7 +327,7 @@ where
         let guard = LocalGuard::<R>::new(&self.store);
         let list = self.list(guard.pinned(&self.store));
         list.give_up_floor();
-        list.fit(list.pinned.len());
+        list.fit(|| list.pinned.len());
     }
 
     /// Carries a resize on as far as it can be, shrinks a table that is too wide, and frees what no
@@ -335,7 +335,7 @@ where
     pub(crate) fn flush(&self) {
         let guard = LocalGuard::<R>::new(&self.store);
         let list = self.list(guard.pinned(&self.store));
-        list.fit(with_room(list.pinned.len()));
+        list.fit(|| with_room(list.pinned.len()));
         // Else what was retired since would wait for this very guard.
         drop(guard);
         retired::flush::<K, V, M, R>(&self.store);
@@ -373,9 +373,12 @@ where
         } else {
             0
         };
-        let state = std::mem::replace(&mut self.state, build::state(capacity, Vec::new()));
-        let guard = LocalGuard::<R>::new(&self.store);
-        guard.pinned(&self.store).count(-(len as isize));
+        let empty = build::state(capacity, Vec::new());
+        let guard = (len > 0).then(|| LocalGuard::<R>::new(&self.store));
+        let state = std::mem::replace(&mut self.state, empty);
+        if let Some(guard) = guard {
+            guard.pinned(&self.store).count(-(len as isize));
+        }
         (Nodes::of(state), len)
     }
 
@@ -432,6 +435,16 @@ where
     /// Publishes one shrinking, if nothing bars it.
     pub(crate) fn shrink(&self, pinned: Pinned<'_, R>) -> bool {
         self.list(pinned).shrink(0)
+    }
+
+    /// Publishes one shrinking, with a stop before the old directory is retired.
+    pub(crate) fn shrink_stopping(&self, meanwhile: impl FnOnce(), pinned: Pinned<'_, R>) -> bool {
+        self.list(pinned).shrink_stopping(meanwhile)
+    }
+
+    /// See `audit`.
+    pub(crate) fn stop_before_retiring(&self, meanwhile: impl FnOnce() + 'static) {
+        crate::raw::audit::stop_before_retiring(meanwhile);
     }
 
     /// The first step of settling a stride, for threads that stop then.
