@@ -5,7 +5,8 @@
 //!   what its first pin costs with `Seize`.
 //! - A map that is dropped gives back all that it had, what was removed from it included, if its
 //!   back end drains.
-//! - A capacity that cannot be is refused by a panic that names it, and leaves nothing behind.
+//! - A capacity that cannot be is refused by a panic that names it, and leaves nothing behind; nor
+//!   does a `reserve` that is refused.
 //! - A key is hashed once an operation, and never again when the table grows. The work of a search
 //!   is counted in comparisons, not in time.
 //!

@@ -1,5 +1,7 @@
-//! Guarantees C, G and H for one thread: any sequence of operations answers as std's map does, and
-//! every key and value is dropped exactly once, by `flush` or with the map. On the default back end.
+//! Guarantees C, D, G and H for one thread: any sequence of operations answers as std's map does, a
+//! scan that goes on while the others are at work yields once what was there throughout, the table is
+//! as wide as it should be, and every key and value is dropped exactly once, by `flush` or with the
+//! map. On the default back end.
 //!
 //! The bytes choose a hasher, a first capacity and the operations. Values are numbered, so a stale
 //! one is seen. Keys and values live in memory of their own and are counted: AddressSanitizer,
@@ -14,7 +16,8 @@
 //!     -max_total_time=60 -max_len=256 -len_control=0
 //! cargo +nightly fuzz fmt ops FILE                          prints an input as operations
 //! cargo +nightly fuzz tmin ops FILE                         makes a failing one small
-//! cargo +nightly fuzz cmin ops                              makes the corpus small
+//! cargo +nightly fuzz run ops EMPTY fuzz/corpus/ops fuzz/target/found -- \
+//!     -set_cover_merge=1 -use_counters=0                    leaves a small corpus in EMPTY
 //! ```
 //!
 //! What fails is left in `fuzz/artifacts/ops`; when it is mended, its minimised input goes to
@@ -23,14 +26,34 @@
 #![no_main]
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, Hasher};
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use splitmap::{Equivalent, HashMap};
+use splitmap::{Cursor, Equivalent, HashMap};
 
 /// So many keys may share a few hashes; more would cost more time than they could show.
 const CROWD: u64 = 64;
+
+/// What the map mixes into the greatest hash, and into those from 2 to 15 before it.
+const GREATEST: [u64; 15] = [
+    u64::MAX,
+    0xe22d_df1f_1aaf_ef1d,
+    0xf116_ef8f_8d57_f78e,
+    0xc45b_be3e_355f_de3b,
+    0xd344_ceae_a807_e6ac,
+    0xa689_9d5d_500f_cd59,
+    0xb572_adcd_c2b7_d5ca,
+    0x88b7_7c7c_6abf_bc77,
+    0x97a0_8cec_dd67_c4e8,
+    0x6ae5_5b9b_856f_ab95,
+    0x79ce_6c0b_f817_b406,
+    0x4d13_3aba_a01f_9ab3,
+    0x5bfc_4b2b_12c7_a324,
+    0x2f41_19d9_bacf_89d1,
+    0x3e2a_2a4a_2d77_9242,
+];
 
 /// How well a hasher tells keys apart. None is seeded, so that an input always does the same.
 #[derive(Arbitrary, Clone, Copy, Debug, Default, PartialEq)]
@@ -47,6 +70,8 @@ enum Quality {
     HighBits,
     /// All bits depend on all bits.
     Good,
+    /// The greatest hashes there are, one behind the other, for the first keys.
+    Greatest,
 }
 
 impl BuildHasher for Quality {
@@ -79,7 +104,8 @@ impl Hasher for QualityHasher {
             Quality::Identity => self.word,
             Quality::Constant if self.word < CROWD => 7,
             Quality::Parity if self.word < CROWD => self.word & 1,
-            Quality::Constant | Quality::Parity => self.word,
+            Quality::Greatest if self.word < CROWD => GREATEST[self.word as usize % GREATEST.len()],
+            Quality::Constant | Quality::Parity | Quality::Greatest => self.word,
             Quality::LowBits => (self.word / CROWD * CROWD) | (self.word & 15),
             Quality::HighBits => (self.word << 60) | (self.word / CROWD),
             Quality::Good => {
@@ -152,7 +178,7 @@ impl Equivalent<Counted> for Probe {
 const KEYS: u16 = 1_500;
 
 /// A key below `KEYS`. Three of four are below 192, and take one byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Id(u16);
 
 impl<'a> Arbitrary<'a> for Id {
@@ -166,6 +192,11 @@ impl<'a> Arbitrary<'a> for Id {
 }
 
 impl Id {
+    fn of(key: &Counted) -> Id {
+        let id = u16::try_from(*key.0).ok().filter(|&id| id < KEYS);
+        Id(id.expect("keys are below `KEYS`"))
+    }
+
     fn key(self) -> Counted {
         Counted::new(u64::from(self.0))
     }
@@ -219,6 +250,27 @@ enum Op {
     SwitchWay,
     /// The guard is renewed: references of before are gone, and all that was removed is freed.
     Repin,
+    /// A whole scan in calls of this budget.
+    Scan(u8),
+    /// As `Scan`, and removes what the mask takes.
+    ScanAndRemove(u8, Mask),
+    /// Everything from this cursor on.
+    ScanFrom(u64),
+    /// One call, of this budget, of a scan that goes on from operation to operation.
+    ScanOn(u8),
+    /// Room for as many more as the number.
+    Reserve(Id),
+    ShrinkToFit,
+    /// With a guard in hand.
+    Flush,
+    /// Takes so many entries out, and drops the rest.
+    Drain(Id),
+    /// Takes all entries out, and puts them back.
+    Refill,
+    /// Goes on with an empty map. Of the old one so many entries are taken, and the rest dropped.
+    IntoIter(Id),
+    /// Goes on with a map that all entries of the old one are inserted into.
+    Rebuild,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -233,11 +285,80 @@ type Subject = HashMap<Counted, Counted, Quality>;
 /// Not seeded either.
 type Reference = std::collections::HashMap<Id, u64, BuildHasherDefault<DefaultHasher>>;
 
-/// The two maps, and the numbers that values get.
+/// The two maps, the numbers that values get, and what outlasts an operation.
 struct Pair {
     map: Subject,
     reference: Reference,
     values: u64,
+    /// The entries that the table was asked to have room for.
+    asked: usize,
+    scan: Option<UnderWay>,
+}
+
+/// A scan that goes on from operation to operation.
+struct UnderWay {
+    cursor: Cursor,
+    /// The keys that were there at each call.
+    throughout: BTreeSet<Id>,
+    met: BTreeSet<Id>,
+}
+
+impl UnderWay {
+    /// Goes on at `next`. At its end it has met all that it had to.
+    fn on(self, next: Option<Cursor>) -> Option<UnderWay> {
+        if let Some(cursor) = next {
+            assert!(cursor > self.cursor, "the scan does not get on");
+            return Some(UnderWay { cursor, ..self });
+        }
+        let missed = self.throughout.difference(&self.met).next();
+        assert_eq!(missed, None, "a key did not come");
+        None
+    }
+}
+
+/// The buckets that a table has at least.
+const LEAST: usize = 16;
+
+/// Whether a table has the buckets that were asked for, and no more than those or `least` need.
+fn assert_narrow(capacity: usize, asked: usize, least: usize) {
+    assert_room(capacity, asked);
+    let mut most = LEAST;
+    while most < asked.max(least) {
+        most *= 4;
+    }
+    assert!(capacity <= most, "{capacity} buckets, {most} would do");
+}
+
+/// Whether a table has the buckets that were asked for.
+fn assert_room(capacity: usize, asked: usize) {
+    // One of the smallest width is given up whole, and made again by the next write.
+    let is_none = capacity == 0 && asked <= LEAST;
+    assert!(
+        capacity >= asked || is_none,
+        "{capacity} buckets, {asked} asked for"
+    );
+}
+
+/// Takes so many entries, if there are that many, of an iterator that owns those of a map with this
+/// content. The rest is dropped.
+fn taken(
+    mut entries: impl ExactSizeIterator<Item = (Counted, Counted)>,
+    most: usize,
+    content: &Reference,
+) -> Vec<(Counted, Counted)> {
+    let mut taken = Vec::new();
+    let mut keys = BTreeSet::new();
+    while taken.len() < most {
+        assert_eq!(entries.len(), content.len() - taken.len());
+        let Some((key, value)) = entries.next() else {
+            assert_eq!(taken.len(), content.len(), "an entry is missing");
+            break;
+        };
+        assert_eq!(content.get(&Id::of(&key)), Some(&*value.0));
+        assert!(keys.insert(Id::of(&key)), "an entry came twice");
+        taken.push((key, value));
+    }
+    taken
 }
 
 /// Whether two maps are equal, asked both ways: one is walked and the other searched.
@@ -260,6 +381,8 @@ impl Pair {
             map,
             reference,
             values,
+            asked,
+            scan: under_way,
         } = self;
         let guard = map.guard();
         let view = map.pin();
@@ -271,6 +394,16 @@ impl Pair {
                     view.$method($($argument),*)
                 } else {
                     map.$method($($argument,)* &guard)
+                }
+            };
+        }
+        // Those that take no guard.
+        macro_rules! call_unguarded {
+            ($method:ident($($argument:expr),*)) => {
+                if through_view {
+                    view.$method($($argument),*)
+                } else {
+                    map.$method($($argument),*)
                 }
             };
         }
@@ -371,32 +504,33 @@ impl Pair {
                     }
                 }
                 Op::Retain(mask) => {
-                    let mut asked = 0;
+                    let mut times = 0;
                     call!(retain(|key, _| {
-                        asked += 1;
+                        times += 1;
                         !mask.takes(*key.0)
                     }));
-                    assert_eq!(asked, reference.len());
+                    assert_eq!(times, reference.len());
                     reference.retain(|&k, _| !mask.takes(u64::from(k.0)));
+                    assert_narrow(map.capacity(), *asked, 2 * reference.len());
                 }
                 Op::RetainAndInsert(mask, k) => {
                     let value = number();
-                    let mut asked = false;
+                    let mut inserted = false;
                     call!(retain(|other, _| {
-                        // Once, and never what is being asked about: that has its own test.
-                        if !asked && *other.0 != u64::from(k.0) {
+                        // Once, and never what is being inserted about: that has its own test.
+                        if !inserted && *other.0 != u64::from(k.0) {
                             map.insert(k.key(), Counted::new(value), &guard);
-                            asked = true;
+                            inserted = true;
                         }
                         !mask.takes(*other.0)
                     }));
-                    // Whether the inserted key was then asked about depends on its place.
+                    // Whether the inserted key was then inserted about depends on its place.
                     let found = call!(get(&Probe(k))).map(keep);
                     reference.retain(|&k, _| !mask.takes(u64::from(k.0)));
-                    if asked && mask.takes(u64::from(k.0)) {
+                    if inserted && mask.takes(u64::from(k.0)) {
                         assert!(found.is_none_or(|found| found == value));
                     }
-                    if asked && !mask.takes(u64::from(k.0)) {
+                    if inserted && !mask.takes(u64::from(k.0)) {
                         assert_eq!(found, Some(value));
                     }
                     match found {
@@ -419,10 +553,91 @@ impl Pair {
                 Op::Clear => {
                     call!(clear());
                     reference.clear();
+                    assert_narrow(map.capacity(), *asked, 0);
+                }
+                Op::Scan(budget) => {
+                    let mut met = BTreeSet::new();
+                    let mut next = Some(Cursor::START);
+                    while let Some(cursor) = next {
+                        let before = met.len();
+                        let mut scan = call!(scan(cursor, budget.into()));
+                        for (key, value) in scan.by_ref() {
+                            assert_eq!(Some(&keep(value)), reference.get(&Id::of(key)));
+                            assert!(met.insert(Id::of(key)), "a key came twice");
+                        }
+                        next = scan.cursor();
+                        let enough = met.len() - before >= usize::from(budget.max(1));
+                        assert!(enough || next.is_none());
+                    }
+                    assert_eq!(met.len(), reference.len());
+                }
+                Op::ScanAndRemove(budget, mask) => {
+                    let mut met = 0;
+                    let mut next = Some(Cursor::START);
+                    while let Some(cursor) = next {
+                        let mut scan = call!(scan(cursor, budget.into()));
+                        for (key, value) in scan.by_ref() {
+                            met += 1;
+                            if mask.takes(*key.0) {
+                                let removed = call!(remove(key)).expect("what is met is there");
+                                assert!(std::ptr::eq(removed, value));
+                            }
+                        }
+                        next = scan.cursor();
+                        assert!(next.is_none_or(|next| next > cursor));
+                    }
+                    assert_eq!(met, reference.len());
+                    reference.retain(|&k, _| !mask.takes(u64::from(k.0)));
+                }
+                Op::ScanFrom(bits) => {
+                    let from = Cursor::from_bits(bits);
+                    let mut rest = call!(scan(from, usize::MAX));
+                    // Says the place of each entry.
+                    let mut all = call!(scan(Cursor::START, usize::MAX));
+                    while let Some((key, _)) = all.next() {
+                        if all.cursor() >= Some(from) {
+                            let met = rest.next().map(|(key, _)| key);
+                            assert!(met.is_some_and(|met| std::ptr::eq(met, key)));
+                        }
+                    }
+                    assert_eq!(rest.next(), None);
+                    assert_eq!(rest.cursor(), None);
+                }
+                Op::ScanOn(budget) => {
+                    let mut on = under_way.take().unwrap_or_else(|| UnderWay {
+                        cursor: Cursor::START,
+                        throughout: reference.keys().copied().collect(),
+                        met: BTreeSet::new(),
+                    });
+                    on.throughout.retain(|k| reference.contains_key(k));
+                    let mut scan = call!(scan(on.cursor, budget.into()));
+                    for (key, value) in scan.by_ref() {
+                        assert_eq!(Some(&keep(value)), reference.get(&Id::of(key)));
+                        assert!(on.met.insert(Id::of(key)), "a key came twice");
+                    }
+                    *under_way = on.on(scan.cursor());
+                }
+                Op::Reserve(Id(additional)) => {
+                    let additional = usize::from(additional);
+                    call_unguarded!(reserve(additional));
+                    if additional > 0 {
+                        *asked = (*asked).max(reference.len() + additional);
+                    }
+                    assert_room(map.capacity(), *asked);
+                }
+                Op::ShrinkToFit => {
+                    call_unguarded!(shrink_to_fit());
+                    *asked = 0;
+                    assert_narrow(map.capacity(), 0, reference.len());
+                }
+                Op::Flush => {
+                    map.flush();
+                    assert_narrow(map.capacity(), *asked, 2 * reference.len());
                 }
                 _ => break,
             }
             assert_eq!(view.len(), reference.len());
+            assert_room(call_unguarded!(capacity()), *asked);
             left = rest;
         }
         for (value, said) in kept {
@@ -438,6 +653,7 @@ impl Pair {
                 let copy = self.map.clone();
                 assert!(equal(&copy, &self.map));
                 self.map = copy;
+                self.asked = 0;
             }
             Op::CloneAndInsert(k) => {
                 let copy = self.map.clone();
@@ -459,6 +675,9 @@ impl Pair {
                 drop(guard);
                 self.values = values;
                 self.map = map;
+                self.asked = 0;
+                // The new one has another hasher.
+                self.scan = None;
             }
             Op::Extend(keys) => {
                 for &key in keys {
@@ -476,9 +695,37 @@ impl Pair {
                 // This is the only thread, and it is not pinned.
                 self.map.flush();
                 assert_eq!(LIVE.get(), 2 * self.map.len(), "`flush` left something");
+                assert_narrow(self.map.capacity(), self.asked, 2 * self.map.len());
+            }
+            Op::Drain(Id(most)) => {
+                drop(taken(self.map.drain(), (*most).into(), &self.reference));
+                self.reference.clear();
+                assert_narrow(self.map.capacity(), self.asked, 0);
+            }
+            Op::Refill => {
+                let entries = taken(self.map.drain(), usize::MAX, &self.reference);
+                assert!(self.map.is_empty());
+                self.map.extend(entries);
+            }
+            Op::IntoIter(Id(most)) => {
+                let map = self.take();
+                drop(taken(map.into_iter(), (*most).into(), &self.reference));
+                self.reference.clear();
+            }
+            Op::Rebuild => {
+                let map = self.take();
+                let entries = taken(map.into_iter(), usize::MAX, &self.reference);
+                self.map.extend(entries);
             }
             _ => {}
         }
+    }
+
+    /// The map, in whose place an empty one comes.
+    fn take(&mut self) -> Subject {
+        self.asked = 0;
+        let empty = HashMap::with_hasher(*self.map.hasher());
+        std::mem::replace(&mut self.map, empty)
     }
 
     /// Compares the whole content.
@@ -492,10 +739,7 @@ impl Pair {
         let mut met = 0;
         for (key, value) in &view {
             met += 1;
-            let id = u16::try_from(*key.0)
-                .map(Id)
-                .expect("keys are below `KEYS`");
-            assert_eq!(self.reference.get(&id), Some(&*value.0));
+            assert_eq!(self.reference.get(&Id::of(key)), Some(&*value.0));
         }
         assert_eq!(met, self.reference.len());
     }
@@ -517,6 +761,8 @@ fuzz_target!(|program: Program| {
         map: HashMap::with_capacity_and_hasher(capacity, program.quality),
         reference: Reference::default(),
         values: 0,
+        asked: capacity,
+        scan: None,
     };
     let mut through_view = false;
     let mut left = &program.ops[..];

@@ -3,8 +3,8 @@
 //! They fail if the models run on a loom that is not repaired. `run` starts them with whatever
 //! else it starts, and checks that they did run.
 
-use loom::sync::atomic::AtomicUsize;
-use loom::sync::atomic::Ordering::{AcqRel, Acquire};
+use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use loom::sync::atomic::{AtomicUsize, fence};
 use loom_tests::{Model, explore, stop_exploring};
 use std::sync::Arc;
 
@@ -64,5 +64,41 @@ fn canary_bound() {
             }
             stop_exploring();
             seen.record(digits.load(Acquire).to_string());
+        });
+}
+
+/// A message that is passed on by a thread which has read the first flag, but did not acquire it. A
+/// fence of the receiver, which has read the second flag alone, does not make up for that. The
+/// published loom never lets it miss the message.
+#[test]
+fn canary_fence() {
+    Model::new("canary_fence")
+        .unbounded()
+        .reach(["not told", "told, and missed", "told, and seen"])
+        .run(|seen| {
+            let words = Arc::new([0; 3].map(AtomicUsize::new));
+            let (first, second) = (words.clone(), words.clone());
+            explore();
+            let writer = loom::thread::spawn(move || {
+                let [message, flag, _] = &*first;
+                message.store(1, Relaxed);
+                flag.store(1, Release);
+            });
+            let teller = loom::thread::spawn(move || {
+                let [_, flag, told] = &*second;
+                told.store(flag.load(Relaxed), Release);
+            });
+            let [message, _, told] = &*words;
+            let told = told.load(Acquire) == 1;
+            fence(Acquire);
+            let message = message.load(Relaxed) == 1;
+            writer.join().unwrap();
+            teller.join().unwrap();
+            stop_exploring();
+            seen.record(match (told, message) {
+                (false, _) => "not told",
+                (true, false) => "told, and missed",
+                (true, true) => "told, and seen",
+            });
         });
 }

@@ -1,9 +1,12 @@
 //! The bodies of `tests/drops.rs`.
 
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, LazyLock, Weak};
 use std::thread;
 
 use splitmap::Reclaimer;
@@ -699,4 +702,666 @@ fn what_other_threads_removed_goes_with_the_map() {
     KEYS.assert_over();
     VALUES.assert_over();
     staying.into_iter().for_each(join);
+}
+
+/// A number from the environment.
+fn setting(name: &str, otherwise: usize) -> usize {
+    let asked = std::env::var(name).ok();
+    asked.map_or(otherwise, |asked| {
+        asked
+            .parse()
+            .unwrap_or_else(|_| panic!("{name}: a number, and not {asked}"))
+    })
+}
+
+/// Runs on a stack that has no room for a frame an entry.
+fn on_a_small_stack<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
+    let small = thread::Builder::new().stack_size(64 << 10);
+    small
+        .spawn(act)
+        .expect("a thread")
+        .join()
+        .expect("no panic")
+}
+
+#[test]
+fn a_crowd_is_dropped_on_a_small_stack() {
+    static DROPS: AtomicUsize = AtomicUsize::new(0);
+    struct Value(u64);
+    impl Drop for Value {
+        fn drop(&mut self) {
+            DROPS.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    let crowd = setting(
+        "SPLITMAP_CROWD",
+        if cfg!(debug_assertions) {
+            50_000
+        } else {
+            1_000_000
+        },
+    );
+    let filled = move || -> HashMap<u64, Value> {
+        let map: HashMap<u64, Value> = (0..crowd as u64).map(|key| (key, Value(key))).collect();
+        assert_eq!(DROPS.swap(0, Ordering::Relaxed), 0);
+        map
+    };
+    let assert_all_dropped = || assert_eq!(DROPS.swap(0, Ordering::Relaxed), crowd);
+
+    let map = filled();
+    on_a_small_stack(move || drop(map));
+    assert_all_dropped();
+
+    let map = filled();
+    on_a_small_stack(move || {
+        let mut entries = map.into_iter();
+        let first = entries.next().expect("there are many");
+        assert_eq!(first.0, first.1.0);
+        drop(entries);
+    });
+    assert_all_dropped();
+
+    let mut map = filled();
+    let map = on_a_small_stack(move || {
+        let mut drained = map.drain();
+        assert!(
+            drained
+                .by_ref()
+                .take(crowd / 2)
+                .all(|(key, value)| key == value.0)
+        );
+        assert_eq!(drained.len(), crowd - crowd / 2);
+        drop(drained);
+        map
+    });
+    assert!(map.is_empty());
+    assert_all_dropped();
+
+    // Retired by one thread, freed on the small stack.
+    let map = filled();
+    map.pin().clear();
+    on_a_small_stack(move || {
+        map.flush();
+        drop(map);
+    });
+    let drops = DROPS.load(Ordering::Relaxed);
+    assert!(drops <= crowd);
+    if R::DRAINS {
+        assert_eq!(drops, crowd);
+    }
+}
+
+/// Counts drops by number, for as many as there are.
+#[derive(Clone)]
+struct Ledger(Arc<Vec<AtomicU32>>);
+
+impl Ledger {
+    fn of(numbers: usize) -> Self {
+        Ledger(Arc::new((0..numbers).map(|_| AtomicU32::new(0)).collect()))
+    }
+
+    fn drops(&self, number: usize) -> u32 {
+        self.0[number].load(Ordering::Acquire)
+    }
+
+    fn assert_none_twice(&self) {
+        for number in 0..self.0.len() {
+            let drops = self.drops(number);
+            assert!(drops <= 1, "number {number} was dropped {drops} times");
+        }
+    }
+
+    /// All numbers went into a map, and the map is gone.
+    fn assert_over(&self) {
+        self.assert_none_twice();
+        let missing = (0..self.0.len()).filter(|&number| self.drops(number) == 0);
+        assert!(!R::DRAINS || missing.count() == 0, "some are lost");
+    }
+}
+
+/// The payload of the panic of a [`Fragile`].
+struct Broken;
+
+/// A value whose destructor panics if it says so.
+struct Fragile {
+    number: usize,
+    breaks: bool,
+    entered: Entered,
+}
+
+/// Noted in the ledger when it is dropped.
+struct Entered {
+    number: usize,
+    ledger: Ledger,
+    /// Memory of its own, that a second drop would free twice.
+    _memory: Box<usize>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.ledger.0[self.number].fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+impl Fragile {
+    fn new(number: usize, ledger: &Ledger) -> Self {
+        Fragile {
+            number,
+            breaks: false,
+            entered: Entered {
+                number,
+                ledger: ledger.clone(),
+                _memory: Box::new(number),
+            },
+        }
+    }
+}
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        assert_eq!(self.number, self.entered.number);
+        if self.breaks {
+            resume_unwind(Box::new(Broken));
+        }
+    }
+}
+
+/// Runs what must end by the panic of one destructor.
+fn breaks(act: impl FnOnce()) {
+    match catch_unwind(AssertUnwindSafe(act)) {
+        Ok(()) => panic!("the destructor's panic was swallowed"),
+        Err(panic) if panic.is::<Broken>() => {}
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
+const PLENTY: usize = 2_000;
+
+/// `PLENTY` entries whose values are their keys' numbers, and behind them what replaced ones and
+/// removed ones have left for the reclaimer. The value of `breaking` breaks.
+fn with_garbage(ledger: &Ledger, breaking: Option<usize>) -> HashMap<u64, Fragile> {
+    let map = HashMap::default();
+    let mut garbage = PLENTY..2 * PLENTY;
+    let value = |number| {
+        let mut value = Fragile::new(number, ledger);
+        value.breaks = breaking == Some(number);
+        value
+    };
+    for key in 0..PLENTY {
+        if key % 2 == 0 {
+            let replaced = value(garbage.next().expect("half of it"));
+            assert!(map.pin().insert(key as u64, replaced).is_none());
+        }
+        map.pin().insert(key as u64, value(key));
+    }
+    for number in garbage {
+        let key = number as u64;
+        assert!(map.pin().insert(key, value(number)).is_none());
+        assert!(map.pin().remove(&key).is_some());
+    }
+    map
+}
+
+/// Takes entries, and how many are left is known exactly at each step.
+fn take_all(
+    mut entries: impl ExactSizeIterator<Item = (u64, Fragile)>,
+    ledger: &Ledger,
+) -> BTreeMap<u64, Fragile> {
+    let mut taken = BTreeMap::new();
+    for left in (0..PLENTY).rev() {
+        let (key, value) = entries.next().expect("there are more");
+        assert_eq!(
+            (entries.len(), entries.size_hint()),
+            (left, (left, Some(left)))
+        );
+        assert_eq!(key, value.number as u64, "one that was removed or replaced");
+        assert_eq!(ledger.drops(value.number), 0);
+        assert!(taken.insert(key, value).is_none(), "{key} is given twice");
+    }
+    for _ in 0..3 {
+        assert!(entries.next().is_none());
+        assert_eq!(entries.size_hint(), (0, Some(0)));
+    }
+    taken
+}
+
+#[test]
+fn into_iter_gives_each_entry_once_and_no_garbage() {
+    let ledger = Ledger::of(2 * PLENTY);
+    let entries = with_garbage(&ledger, None).into_iter();
+    assert_eq!(entries.len(), PLENTY);
+    let garbage = (PLENTY..2 * PLENTY).filter(|&number| ledger.drops(number) == 1);
+    assert!(!R::DRAINS || garbage.count() == PLENTY, "freed by the call");
+    let taken = take_all(entries, &ledger);
+    assert_eq!(taken.len(), PLENTY);
+    assert!((0..PLENTY).all(|number| ledger.drops(number) == 0));
+    drop(taken);
+    ledger.assert_over();
+}
+
+#[test]
+fn drain_gives_each_entry_once_and_no_garbage() {
+    let ledger = Ledger::of(2 * PLENTY);
+    let mut map = with_garbage(&ledger, None);
+    let drained = map.drain();
+    assert_eq!(drained.len(), PLENTY);
+    let taken = take_all(drained, &ledger);
+    assert!((0..PLENTY).all(|number| ledger.drops(number) == 0));
+    // The same map, which has nothing to do with what was taken from it.
+    assert_eq!(
+        (map.len(), map.capacity(), map.pin().iter().count()),
+        (0, 0, 0)
+    );
+    assert!((0..2 * PLENTY as u64).all(|key| map.pin().get(&key).is_none()));
+    for (key, value) in taken {
+        assert!(map.pin().insert(key, value).is_none());
+    }
+    assert_eq!(map.len(), PLENTY);
+    assert!((0..PLENTY as u64).all(|key| map.pin().get(&key).unwrap().number as u64 == key));
+    drop(map);
+    ledger.assert_over();
+}
+
+/// What is not taken is dropped with the iterator; of a drained map the borrow ends then.
+#[test]
+fn what_is_not_taken_is_dropped_with_the_iterator() {
+    for part in [0, 1, 17, PLENTY / 2, PLENTY - 1, PLENTY] {
+        let ledger = Ledger::of(2 * PLENTY);
+        let taken: Vec<_> = with_garbage(&ledger, None).into_iter().take(part).collect();
+        let dropped = (0..PLENTY).filter(|&number| ledger.drops(number) == 1);
+        assert_eq!(dropped.count(), PLENTY - part);
+        drop(taken);
+        ledger.assert_over();
+
+        let ledger = Ledger::of(2 * PLENTY);
+        let mut map = with_garbage(&ledger, None);
+        let taken: Vec<_> = map.drain().take(part).collect();
+        let dropped = (0..PLENTY).filter(|&number| ledger.drops(number) == 1);
+        assert_eq!(dropped.count(), PLENTY - part);
+        assert_eq!((taken.len(), map.len()), (part, 0));
+        map.pin().insert(1, Fragile::new(0, &Ledger::of(1)));
+        assert_eq!(map.len(), 1);
+        drop((taken, map));
+        ledger.assert_over();
+    }
+}
+
+/// On any thread, and after the map.
+#[test]
+fn entries_that_were_taken_go_anywhere() {
+    let ledger = Ledger::of(2 * PLENTY);
+    let entries = with_garbage(&ledger, None).into_iter();
+    let on_another = thread::spawn(move || entries.skip(100).map(|(_, value)| value.number).max());
+    assert!(on_another.join().unwrap() >= Some(PLENTY - 101));
+    ledger.assert_over();
+
+    let map: HashMap<u64, u64> = (0..100).zip(0..).collect();
+    let mut sum = 0;
+    for (key, value) in map {
+        sum += key + value;
+    }
+    assert_eq!(sum, 2 * 99 * 50);
+}
+
+#[test]
+fn a_panic_in_the_drop_of_the_map_loses_nothing() {
+    for breaking in [0, 1, PLENTY / 2, PLENTY - 1] {
+        let ledger = Ledger::of(2 * PLENTY);
+        let map = with_garbage(&ledger, Some(breaking));
+        breaks(|| drop(map));
+        assert!((0..PLENTY).all(|number| ledger.drops(number) == 1));
+        ledger.assert_over();
+    }
+}
+
+#[test]
+fn a_panic_in_a_part_of_into_iter_loses_nothing() {
+    for part in [0, 1, 700, PLENTY] {
+        for breaking in [0, 1, PLENTY / 2, PLENTY - 1] {
+            let ledger = Ledger::of(2 * PLENTY);
+            let mut entries = with_garbage(&ledger, Some(breaking)).into_iter();
+            let mut taken: Vec<_> = entries.by_ref().take(part).collect();
+            let is_taken = |(_, value): &&mut (u64, Fragile)| value.breaks;
+            match taken.iter_mut().find(is_taken) {
+                // It breaks no more, in nobody's hands but ours.
+                Some((_, value)) => {
+                    value.breaks = false;
+                    drop(entries);
+                }
+                None => breaks(|| drop(entries)),
+            }
+            let dropped = (0..PLENTY).filter(|&number| ledger.drops(number) == 1);
+            assert_eq!(dropped.count(), PLENTY - part);
+            drop(taken);
+            ledger.assert_over();
+        }
+    }
+}
+
+#[test]
+fn a_panic_in_a_part_of_drain_loses_nothing() {
+    for part in [0, 1, 700] {
+        for breaking in [0, 1, PLENTY / 2, PLENTY - 1] {
+            let ledger = Ledger::of(2 * PLENTY);
+            let mut map = with_garbage(&ledger, Some(breaking));
+            let mut drained = map.drain();
+            let mut taken: Vec<_> = drained.by_ref().take(part).collect();
+            let is_taken = |(_, value): &&mut (u64, Fragile)| value.breaks;
+            match taken.iter_mut().find(is_taken) {
+                Some((_, value)) => {
+                    value.breaks = false;
+                    drop(drained);
+                }
+                None => breaks(|| drop(drained)),
+            }
+            let dropped = (0..PLENTY).filter(|&number| ledger.drops(number) == 1);
+            assert_eq!(dropped.count(), PLENTY - part);
+            // And the map is an empty one.
+            assert_eq!((map.len(), map.pin().iter().count()), (0, 0));
+            for (key, value) in taken {
+                map.pin().insert(key, value);
+            }
+            assert_eq!(map.len(), part);
+            drop(map);
+            ledger.assert_over();
+        }
+    }
+}
+
+/// The rest is lost then, as the words say, and nothing else.
+#[test]
+fn a_leaked_drain_leaves_an_empty_map() {
+    for part in [0, 10] {
+        let ledger = Ledger::of(PLENTY);
+        let mut map = builder().capacity(100).build();
+        for number in 0..PLENTY / 2 {
+            map.pin()
+                .insert(number as u64, Fragile::new(number, &ledger));
+        }
+        let mut drained = map.drain();
+        drop(drained.by_ref().take(part).collect::<Vec<_>>());
+        std::mem::forget(drained);
+        assert_eq!((map.len(), map.pin().iter().count()), (0, 0));
+        assert!(map.is_empty() && map.capacity() >= 100);
+        for number in PLENTY / 2..PLENTY {
+            let key = (number - PLENTY / 2) as u64;
+            assert!(
+                map.pin()
+                    .insert(key, Fragile::new(number, &ledger))
+                    .is_none()
+            );
+        }
+        assert_eq!(map.len(), PLENTY / 2);
+        map.pin().retain(|key, _| key % 2 == 0);
+        map.flush();
+        assert_eq!(map.drain().count(), PLENTY / 4);
+        drop(map);
+        ledger.assert_none_twice();
+        let lost = (0..PLENTY / 2).filter(|&number| ledger.drops(number) == 0);
+        assert_eq!(lost.count(), PLENTY / 2 - part);
+        if R::DRAINS {
+            assert!((PLENTY / 2..PLENTY).all(|number| ledger.drops(number) == 1));
+        }
+    }
+}
+
+#[test]
+fn drain_keeps_the_capacity_that_was_asked_for() {
+    for reserved in [false, true] {
+        let mut map = if reserved {
+            let map = HashMap::<u64, String>::default();
+            map.reserve(1_000);
+            map
+        } else {
+            builder().capacity(1_000).build()
+        };
+        let asked = map.capacity();
+        for entries in [0, 10, 5_000] {
+            for key in 0..entries {
+                map.pin().insert(key, key.to_string());
+            }
+            let drained: BTreeMap<u64, String> = map.drain().collect();
+            assert_eq!(drained.len() as u64, entries);
+            assert!(drained.iter().all(|(key, value)| key.to_string() == *value));
+            assert_eq!((map.capacity(), map.len()), (asked, 0));
+        }
+        for key in 0..1_000 {
+            map.pin().insert(key, String::new());
+        }
+        assert_eq!(map.capacity(), asked);
+        map.pin().clear();
+        map.flush();
+        assert_eq!(map.capacity(), asked, "and the wish itself");
+    }
+}
+
+/// The map is dropped, taken apart or drained while its table grows or shrinks: right where that
+/// begins, and some strides later.
+#[test]
+fn the_middle_of_a_resize_is_no_matter() {
+    type Map = HashMap<u64, Fragile>;
+    let ends: [fn(Map); 4] = [
+        drop,
+        |map| drop(map.into_iter().skip(100)),
+        |map| {
+            assert!(
+                map.into_iter()
+                    .all(|(key, value)| key == value.number as u64)
+            )
+        },
+        |mut map| assert!(map.drain().all(|(key, value)| key == value.number as u64)),
+    ];
+    for end in ends {
+        for strides in [0, 1, 16] {
+            for shrinks in [None, Some(1), Some(2), Some(3)] {
+                let ledger = Ledger::of(4_000);
+                let map = Map::default();
+                let mut numbers = 0..4_000;
+                let mut insert = || {
+                    let number = numbers.next().expect("enough");
+                    map.pin()
+                        .insert(number as u64, Fragile::new(number, &ledger));
+                };
+                (0..1_025).for_each(|_| insert());
+                while map.capacity() < 4_096 {
+                    insert();
+                }
+                let mut first = 0..;
+                for _ in 0..shrinks.unwrap_or(0) {
+                    let capacity = map.capacity();
+                    while map.capacity() == capacity {
+                        assert!(map.pin().remove(&first.next().expect("endless")).is_some());
+                    }
+                }
+                (0..strides).for_each(|_| insert());
+                let ever = numbers.start;
+                let present: Vec<u64> = map.pin().keys().copied().collect();
+                end(map);
+                ledger.assert_none_twice();
+                assert!(present.iter().all(|&key| ledger.drops(key as usize) == 1));
+                assert!(!R::DRAINS || (0..ever).all(|number| ledger.drops(number) == 1));
+            }
+        }
+    }
+}
+
+/// What `flush` promises, where it promises anything.
+const FLUSH_FREES_ALL: bool = R::DRAINS && R::WAIT_FREE_PIN;
+
+thread_local! {
+    /// How many destructors are running, one within another.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+/// What destructors did that use maps.
+#[derive(Default)]
+struct Doings {
+    made: AtomicUsize,
+    dropped: AtomicUsize,
+    used: AtomicUsize,
+    deepest: AtomicUsize,
+}
+
+/// A value whose destructor uses the map that it was in, if that is still there, and another one.
+struct Meddler {
+    key: u64,
+    /// How many generations are to come.
+    heirs: u64,
+    own: Weak<HashMap<u64, Meddler>>,
+    other: Arc<HashMap<u64, u64>>,
+    doings: Arc<Doings>,
+}
+
+impl Meddler {
+    /// Keys of one generation.
+    const SPAN: u64 = 1 << 32;
+
+    fn new(
+        key: u64,
+        heirs: u64,
+        own: &Arc<HashMap<u64, Meddler>>,
+        other: &Arc<HashMap<u64, u64>>,
+        doings: &Arc<Doings>,
+    ) -> Self {
+        doings.made.fetch_add(1, Ordering::Relaxed);
+        Meddler {
+            key,
+            heirs,
+            own: Arc::downgrade(own),
+            other: Arc::clone(other),
+            doings: Arc::clone(doings),
+        }
+    }
+
+    fn meddle(&self) {
+        self.other.pin().insert(self.key, self.heirs);
+        let Some(own) = self.own.upgrade() else {
+            return;
+        };
+        self.doings.used.fetch_add(1, Ordering::Relaxed);
+        let pinned = own.pin();
+        if let Some(value) = pinned.get(&(self.key % 1_000)) {
+            assert_eq!(value.key, self.key % 1_000);
+        }
+        if self.heirs > 0 {
+            let key = self.key + Self::SPAN;
+            let heir = Meddler::new(key, self.heirs - 1, &own, &self.other, &self.doings);
+            assert!(pinned.insert(key, heir).is_none());
+            // Some are removed at once, by the destructor; the others by whoever empties the map.
+            if self.key.is_multiple_of(2) {
+                assert!(pinned.remove(&key).is_some());
+            }
+        }
+    }
+}
+
+impl Drop for Meddler {
+    fn drop(&mut self) {
+        let depth = DEPTH.get() + 1;
+        DEPTH.set(depth);
+        self.doings.deepest.fetch_max(depth, Ordering::Relaxed);
+        self.doings.dropped.fetch_add(1, Ordering::Relaxed);
+        self.meddle();
+        DEPTH.set(depth - 1);
+    }
+}
+
+/// While the table shrinks, as it does when all are removed.
+#[test]
+fn destructors_may_use_the_map_that_shrinks_and_another() {
+    // Many with few heirs, and few with many: a chain of destructors, each of which retires the next.
+    for (entries, heirs) in [(10_000, 2), (4, 5_000)] {
+        let doings = Arc::new(Doings::default());
+        let (map, other) = (Arc::new(HashMap::default()), Arc::new(HashMap::default()));
+        for key in 0..entries {
+            let value = Meddler::new(key, heirs, &map, &other, &doings);
+            map.pin().insert(key, value);
+        }
+        let wide = map.capacity();
+        for key in 0..entries {
+            assert!(map.pin().remove(&key).is_some());
+        }
+        // Destructors insert again; each generation once. Where `flush` frees what no guard can see,
+        // that of another test may be in its way for a while.
+        let all = (entries * (heirs + 1)) as usize;
+        let patience = if FLUSH_FREES_ALL { 1_000_000 } else { 20 };
+        for _ in 0..patience {
+            map.pin().clear();
+            map.flush();
+            if doings.dropped.load(Ordering::Relaxed) == all {
+                break;
+            }
+        }
+        if FLUSH_FREES_ALL {
+            assert_eq!(doings.used.load(Ordering::Relaxed), all);
+        }
+        assert!(map.capacity() <= wide);
+        println!(
+            "{} made, {} dropped, {} of them used the map, {} deep",
+            doings.made.load(Ordering::Relaxed),
+            doings.dropped.load(Ordering::Relaxed),
+            doings.used.load(Ordering::Relaxed),
+            doings.deepest.load(Ordering::Relaxed)
+        );
+        drop(map);
+        let made = doings.made.load(Ordering::Relaxed);
+        if R::DRAINS {
+            assert_eq!(doings.dropped.load(Ordering::Relaxed), made);
+            assert_eq!(other.len(), made, "each key once");
+        }
+        assert!(doings.dropped.load(Ordering::Relaxed) <= made);
+        // Within one that a pin, a write or `flush` frees there may be one that its own write frees;
+        // no more of them for more heirs.
+        let deepest = doings.deepest.load(Ordering::Relaxed);
+        assert!(deepest <= 10, "{deepest} destructors within each other");
+    }
+}
+
+/// A map that is never dropped, whose values know it by name.
+static OWN: LazyLock<HashMap<u64, Namesake>> = LazyLock::new(HashMap::default);
+
+/// How many were dropped.
+static NAMESAKES: AtomicUsize = AtomicUsize::new(0);
+
+struct Namesake(u64);
+
+impl Drop for Namesake {
+    fn drop(&mut self) {
+        NAMESAKES.fetch_add(1, Ordering::Relaxed);
+        // A key of its own, which the table has to have room for.
+        if self.0 > 0 {
+            OWN.pin().insert(1 << 40 | self.0, Namesake(0));
+            OWN.pin().remove(&(1 << 40 | (self.0 - 1)));
+            assert!(OWN.pin().get(&u64::MAX).is_none());
+        }
+    }
+}
+
+#[test]
+fn destructors_may_use_a_static_map_that_shrinks() {
+    const ENTRIES: u64 = 5_000;
+    for round in 0..4 {
+        for key in 1..=ENTRIES {
+            OWN.pin().insert(key, Namesake(key));
+        }
+        match round % 2 {
+            0 => (1..=ENTRIES).for_each(|key| assert!(OWN.pin().remove(&key).is_some())),
+            _ => OWN.pin().clear(),
+        }
+        let all = (ENTRIES * (round + 1)) as usize;
+        let patience = if FLUSH_FREES_ALL { 1_000_000 } else { 10 };
+        for _ in 0..patience {
+            OWN.flush();
+            if NAMESAKES.load(Ordering::Relaxed) >= all {
+                break;
+            }
+        }
+    }
+    if FLUSH_FREES_ALL {
+        assert!(NAMESAKES.load(Ordering::Relaxed) as u64 >= 4 * ENTRIES);
+    }
+    OWN.pin().clear();
+    OWN.flush();
+    assert!(OWN.capacity() <= ENTRIES as usize);
 }

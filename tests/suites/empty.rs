@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
-use splitmap::Reclaimer;
+use splitmap::{Cursor, Reclaimer};
 
 use super::maps::{HashMap, builder};
 use super::{PINS_ALLOCATE, R};
@@ -70,13 +70,32 @@ fn nor_does_any_call_that_leaves_it_empty() {
         assert_eq!(pinned.len(), 0);
         assert!(pinned.is_empty());
 
+        assert_eq!(map.capacity(), 0);
+        map.reserve(0);
+        pinned.reserve(0);
+        map.shrink_to_fit();
+        pinned.shrink_to_fit();
+        let mut scan = map.scan(Cursor::START, 10, &guard);
+        assert!(scan.next().is_none());
+        assert_eq!(scan.cursor(), None);
+        assert_eq!(pinned.capacity(), 0);
+        drop((pinned, guard));
+        // crossbeam's has a queue of the process to see to.
+        if R::DRAINS {
+            map.flush();
+        }
+        assert_eq!(map.capacity(), 0);
+
         (&map).extend(std::iter::empty());
         assert!(map == other);
         assert!(map.clone().is_empty());
     };
     assert_eq!(allocations(all_calls), 0);
     assert_eq!(allocations(|| map.extend([])), 0);
-    assert_eq!(allocations(|| drop(map)), 0);
+    assert_eq!(allocations(|| drop(map.drain())), 0);
+    assert_eq!(allocations(|| map.drain().next().is_none()), 0);
+    assert_eq!(map.capacity(), 0);
+    assert_eq!(allocations(|| map.into_iter().next().is_none()), 0);
 
     // The first entry is what costs.
     assert!(allocations(|| other.pin().insert(1, String::new()).is_none()) > 0);
@@ -128,6 +147,76 @@ fn all_memory_goes_back_with_the_map() {
     }
 }
 
+/// A map that is dropped, taken apart or drained while the table grows or shrinks gives back all of
+/// it, the group that comes or goes too.
+#[test]
+fn all_memory_goes_back_in_the_middle_of_a_resize() {
+    introduce_thread();
+    let ends: [fn(HashMap<u64, u64>); 4] = [
+        drop,
+        |map| drop(map.into_iter()),
+        |map| assert!(map.into_iter().count() > 0),
+        |mut map| assert!(map.drain().count() > 0),
+    ];
+    for end in ends {
+        for strides in [0, 1, 2, 7, 15, 16, 17, 80] {
+            for grow in [true, false] {
+                let before = LIVE_BYTES.get();
+                let map = HashMap::default();
+                let capacity = |map: &HashMap<u64, u64>| map.pin().capacity();
+                for key in 0..1_024 {
+                    map.pin().insert(key, key);
+                }
+                let mut key = 1_024;
+                while grow && capacity(&map) < 4_096 {
+                    map.pin().insert(key, key);
+                    key += 1;
+                }
+                while !grow && capacity(&map) > 256 {
+                    key -= 1;
+                    map.pin().remove(&key);
+                }
+                for _ in 0..strides {
+                    map.pin().insert(0, 0);
+                }
+                assert_eq!(capacity(&map), if grow { 4_096 } else { 256 });
+                end(map);
+                if R::DRAINS {
+                    assert_eq!(LIVE_BYTES.get(), before, "{strides} strides, {grow}");
+                }
+            }
+        }
+    }
+}
+
+/// What `reserve` has made goes back by itself where the map is only shrunk.
+#[test]
+fn what_was_reserved_goes_back() {
+    introduce_thread();
+    let map = HashMap::<u64, u64>::default();
+    map.pin().insert(1, 1);
+    let flush = || (0..10).for_each(|_| map.flush());
+    flush();
+    let before = LIVE_BYTES.get();
+    map.reserve(100_000);
+    assert!(LIVE_BYTES.get() > before + 100_000 * 8);
+    map.shrink_to_fit();
+    flush();
+    // Others' guards may keep it for a while.
+    if R::DRAINS {
+        let mut patience = 0;
+        while LIVE_BYTES.get() > before + 2_048 {
+            patience += 1;
+            assert!(patience < 1_000_000, "{}", LIVE_BYTES.get() - before);
+            std::thread::yield_now();
+            map.flush();
+        }
+    }
+    let live = LIVE_BYTES.get();
+    drop(map);
+    assert!(LIVE_BYTES.get() < live);
+}
+
 fn assert_refused(capacity: usize) {
     let refused = || {
         let message = complaint(|| builder::<u64, u64>().capacity(capacity).build());
@@ -147,6 +236,38 @@ fn a_capacity_beyond_all_addresses_is_refused() {
     let half = 1usize << (usize::BITS - 1);
     for capacity in [usize::MAX, usize::MAX - 1, half + 1, half, half / 2 + 1] {
         assert_refused(capacity);
+    }
+}
+
+/// A map that is there loses and gains nothing by a `reserve` that is refused.
+#[test]
+fn nor_does_reserve_change_anything_by_being_refused() {
+    introduce_thread();
+    expect_complaints();
+    let presized = builder().capacity(100).build();
+    let maps: [HashMap<u64, u64>; 3] = [HashMap::default(), presized, (0..700).zip(0..).collect()];
+    // Their pins may cost something once.
+    maps.iter().for_each(|map| drop(map.pin()));
+    complaint(|| maps[2].reserve(usize::MAX));
+    for map in maps {
+        let (entries, capacity) = (map.len(), map.capacity());
+        for more in [usize::MAX, usize::MAX / 2 + 1, 1 << (usize::BITS - 5)] {
+            let before = LIVE_BYTES.get();
+            let message = complaint(|| map.reserve(more));
+            let message_bytes = message.capacity() as isize;
+            assert!(
+                message.contains("capacity overflow") || message.contains("no memory"),
+                "{message}"
+            );
+            assert_eq!(map.capacity(), capacity);
+            assert_eq!(map.len(), entries);
+            assert_eq!(
+                LIVE_BYTES.get(),
+                before + message_bytes,
+                "a refused wish left memory behind, {message}"
+            );
+        }
+        assert!((0..entries as u64).all(|key| map.pin().get(&key) == Some(&key)));
     }
 }
 

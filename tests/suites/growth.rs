@@ -6,6 +6,7 @@ use std::sync::Barrier;
 use std::thread;
 
 use super::maps::{HashMap, builder};
+use crate::hashers::Quality;
 
 thread_local! {
     static COMPARISONS: Cell<usize> = const { Cell::new(0) };
@@ -129,4 +130,117 @@ fn when_collected_or_presized() {
         map.pin().insert(Counted(key), key);
     }
     assert_grown(&map);
+}
+
+#[test]
+fn when_reserved() {
+    let map = HashMap::default();
+    map.reserve(KEYS as usize);
+    let capacity = map.capacity();
+    for key in 0..KEYS {
+        map.pin().insert(Counted(key), key);
+    }
+    assert_eq!(map.capacity(), capacity);
+    assert_grown(&map);
+}
+
+/// What has left the table is made anew.
+#[test]
+fn again_after_it_has_shrunk() {
+    type Map = HashMap<Counted, u32>;
+    let empties: [fn(&Map); 3] = [
+        |map| map.pin().clear(),
+        |map| {
+            for key in 0..KEYS {
+                assert_eq!(map.pin().remove(&Counted(key)), Some(&key));
+            }
+        },
+        // A few are left, and the table shrinks no further than it has to.
+        |map| map.pin().retain(|key, _| key.0 < 100),
+    ];
+    let map = Map::default();
+    for empty in empties.into_iter().cycle().take(9) {
+        for key in 0..KEYS {
+            map.pin().insert(Counted(key), key);
+        }
+        assert_grown(&map);
+        empty(&map);
+        assert!(map.capacity() < KEYS as usize / 4);
+    }
+}
+
+/// Reads of what is left stay short while the table shrinks, half-done steps included.
+#[test]
+fn never_too_little_while_it_shrinks() {
+    let map = filled(|_, _| {});
+    let mut capacity = map.capacity();
+    let mut looks = 0;
+    for removed in 0..KEYS {
+        map.pin().remove(&Counted(removed));
+        let left = removed + 1..KEYS;
+        // Where a shrinking begins, and a few strides into it.
+        if map.capacity() == capacity && (looks == 0 || looks > 4) || left.is_empty() {
+            continue;
+        }
+        looks = if map.capacity() == capacity {
+            looks + 1
+        } else {
+            1
+        };
+        capacity = map.capacity();
+        let pinned = map.pin();
+        let reads = left.len();
+        COMPARISONS.set(0);
+        for key in left {
+            assert_eq!(pinned.get(&Counted(key)), Some(&key));
+        }
+        let comparisons = COMPARISONS.get() as f64 / reads as f64;
+        assert!(
+            comparisons < 4.0 || reads < 20,
+            "{comparisons} comparisons a read of {reads} keys, with room for {capacity}"
+        );
+    }
+    assert!(capacity <= 256);
+}
+
+/// An operation on a run of equal hashes passes each of its keys at most once. (A read that finds
+/// its key first compares it twice.)
+#[test]
+fn equal_hashes_are_work_by_their_number() {
+    const RUN: u32 = 1_000;
+    let map = builder().hasher(Quality::Constant).build();
+    let costs = |most: u32, act: &dyn Fn()| {
+        COMPARISONS.set(0);
+        act();
+        let comparisons = COMPARISONS.get();
+        assert!(
+            comparisons <= most.max(2) as usize,
+            "{comparisons} comparisons among {most}"
+        );
+    };
+    for key in 0..RUN {
+        costs(key, &|| {
+            assert_eq!(map.pin().insert(Counted(key), key), None);
+        });
+    }
+    for key in 0..RUN {
+        costs(RUN, &|| {
+            assert_eq!(map.pin().get(&Counted(key)), Some(&key));
+        });
+    }
+    costs(RUN, &|| assert_eq!(map.pin().get(&Counted(RUN)), None));
+    costs(RUN, &|| assert_eq!(map.pin().remove(&Counted(RUN)), None));
+    costs(RUN, &|| {
+        assert_eq!(map.pin().insert(Counted(7), 8), Some(&7));
+    });
+    // Neither from the front nor from the back.
+    for n in 0..RUN {
+        let key = n * 7 % RUN;
+        costs(RUN - n, &|| {
+            assert!(map.pin().remove(&Counted(key)).is_some());
+        });
+    }
+    assert!(map.is_empty());
+    map.flush();
+    assert_eq!(map.capacity(), 16);
 }

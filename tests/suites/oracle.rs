@@ -1,13 +1,13 @@
 //! The bodies of `tests/oracle.rs`.
 
-use std::collections::HashMap as Reference;
+use std::collections::{BTreeMap, BTreeSet, HashMap as Reference};
 use std::fmt::Debug;
 use std::hash::{BuildHasher, Hash, Hasher};
 
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
-use splitmap::Equivalent;
+use splitmap::{Cursor, Equivalent};
 
 use super::maps::{HashMap, builder};
 use crate::hashers::Quality;
@@ -86,6 +86,13 @@ enum Op {
     Iterate,
     Keys,
     Values,
+    /// A whole scan in calls of this budget.
+    Scan(usize),
+    /// One call, of this budget, of a scan that goes on from operation to operation.
+    ScanOn(usize),
+    Reserve(u16),
+    ShrinkToFit,
+    Flush,
 }
 
 #[derive(Clone, Debug)]
@@ -104,6 +111,14 @@ enum Step {
     Extend(Vec<u16>),
     /// `Extend` of a shared map.
     ExtendShared(Vec<u16>),
+    /// Drains the map: takes so many entries out, and drops the rest.
+    Drain(u16),
+    /// Drains the map, and puts everything back.
+    Refill,
+    /// Takes the map apart: takes so many entries out, and drops the rest.
+    IntoIter(u16),
+    /// Takes the map apart, and goes on with a map that all entries are inserted into.
+    Rebuild,
 }
 
 /// What a call said, in terms that both maps share.
@@ -229,20 +244,100 @@ impl Model {
                 entries.clear();
                 Answer::Nothing
             }
+            // What these leave behind is looked at where the map is.
+            Op::ScanOn(_) | Op::Reserve(_) | Op::ShrinkToFit | Op::Flush => Answer::Nothing,
             Op::Len => Answer::Count(entries.len()),
-            Op::Iterate => Answer::Pairs(sorted(entries.iter().map(|(&id, &value)| (id, value)))),
+            Op::Iterate | Op::Scan(_) => {
+                Answer::Pairs(sorted(entries.iter().map(|(&id, &value)| (id, value))))
+            }
             Op::Keys => Answer::Ids(sorted(entries.keys().copied())),
             Op::Values => Answer::Numbers(sorted(entries.values().copied())),
         }
     }
 }
 
+/// The buckets that a table has at least.
+const LEAST: usize = 16;
+
+/// The fewest buckets that a table with so many can have: a growth makes four times as many.
+fn rounded(buckets: usize) -> usize {
+    let mut rounded = LEAST;
+    while rounded < buckets {
+        rounded *= 4;
+    }
+    rounded
+}
+
+/// What outlasts an operation and shows in no answer.
+#[derive(Default)]
+struct Memory {
+    /// The entries that the table was asked to have room for.
+    asked: usize,
+    scan: Option<UnderWay>,
+}
+
+impl Memory {
+    /// Whether the capacity is what was asked for at least.
+    fn assert_room(&self, capacity: usize) {
+        // A table of the smallest width is given up whole, and made again by the next write.
+        let is_none = capacity == 0 && self.asked <= LEAST;
+        assert!(
+            capacity >= self.asked || is_none,
+            "{capacity} buckets, {} asked for",
+            self.asked
+        );
+    }
+
+    /// Whether the capacity is no more than what was asked for and `least` ask for.
+    fn assert_narrow(&self, capacity: usize, least: usize) {
+        self.assert_room(capacity);
+        let most = rounded(self.asked.max(least));
+        assert!(
+            capacity <= most,
+            "{capacity} buckets; for {least} and {} asked for {most} do",
+            self.asked
+        );
+    }
+}
+
+/// A scan that goes on from operation to operation.
+struct UnderWay {
+    cursor: Cursor,
+    /// The ids that were there at each call.
+    throughout: BTreeSet<u16>,
+    met: Vec<u16>,
+}
+
+impl UnderWay {
+    fn of(ids: impl Iterator<Item = u16>) -> Self {
+        UnderWay {
+            cursor: Cursor::START,
+            throughout: ids.collect(),
+            met: Vec::new(),
+        }
+    }
+
+    /// Goes on at `next`; at the end, guarantee D.
+    fn on(self, next: Option<Cursor>) -> Option<Self> {
+        if let Some(cursor) = next {
+            assert!(cursor > self.cursor, "the scan does not get on");
+            return Some(UnderWay { cursor, ..self });
+        }
+        let met: BTreeSet<u16> = self.met.iter().copied().collect();
+        assert_eq!(met.len(), self.met.len(), "an entry came twice");
+        let missed = self.throughout.difference(&met).next();
+        assert_eq!(missed, None, "an entry did not come");
+        None
+    }
+}
+
 /// Performs one `Op` on a map with a guard, or on a pinned view, which takes none. What the answer
 /// refers to is kept in `$kept`, to be read again later.
 macro_rules! perform {
-    ($op:expr, $numbers:expr, $kept:expr, $map:expr $(, $guard:expr)?) => {{
+    ($op:expr, $owner:expr, $numbers:expr, $memory:expr, $kept:expr, $map:expr $(, $guard:expr)?) => {{
         let map = $map;
         let numbers: &mut Numbers = $numbers;
+        let memory: &mut Memory = $memory;
         let mut keep = |value| -> u64 {
             let value: &Value = value;
             $kept.push((value, **value));
@@ -317,10 +412,12 @@ macro_rules! perform {
                     seen.push((key.id, **value));
                     key.id % divisor != rest
                 } $(, $guard)?);
+                memory.assert_narrow(map.capacity(), 2 * map.len());
                 Answer::Pairs(sorted(seen.into_iter()))
             }
             Op::Clear => {
                 map.clear($($guard)?);
+                memory.assert_narrow(map.capacity(), 0);
                 Answer::Nothing
             }
             Op::Len => Answer::Count(map.len()),
@@ -329,6 +426,53 @@ macro_rules! perform {
             )),
             Op::Keys => Answer::Ids(sorted(map.keys($($guard)?).map(|key| key.id))),
             Op::Values => Answer::Numbers(sorted(map.values($($guard)?).map(keep))),
+            Op::Scan(budget) => {
+                let mut pairs = Vec::new();
+                let mut next = Some(Cursor::START);
+                while let Some(cursor) = next {
+                    let before = pairs.len();
+                    let mut scan = map.scan(cursor, budget $(, $guard)?);
+                    pairs.extend(scan.by_ref().map(|(key, value)| (key.id, keep(value))));
+                    next = scan.cursor();
+                    assert!(next.is_none() || pairs.len() - before >= budget.max(1));
+                    assert!(pairs.len() <= map.len(), "the scan does not get on");
+                }
+                Answer::Pairs(sorted(pairs.into_iter()))
+            }
+            Op::ScanOn(budget) => {
+                let ids = map.keys($($guard)?).map(|key| key.id);
+                let mut under_way = memory.scan.take().unwrap_or_else(|| UnderWay::of(ids));
+                let is_there = |id: &u16| map.contains_key(&Id(*id) $(, $guard)?);
+                under_way.throughout.retain(is_there);
+                let mut scan = map.scan(under_way.cursor, budget $(, $guard)?);
+                for (key, value) in scan.by_ref() {
+                    let current = map.get(&Id(key.id) $(, $guard)?);
+                    assert_eq!(current.map(|value| **value), Some(keep(value)));
+                    under_way.met.push(key.id);
+                }
+                memory.scan = under_way.on(scan.cursor());
+                Answer::Nothing
+            }
+            Op::Reserve(additional) => {
+                let additional = usize::from(additional);
+                map.reserve(additional);
+                if additional > 0 {
+                    memory.asked = memory.asked.max(map.len() + additional);
+                }
+                memory.assert_room(map.capacity());
+                Answer::Nothing
+            }
+            Op::ShrinkToFit => {
+                map.shrink_to_fit();
+                memory.asked = 0;
+                memory.assert_narrow(map.capacity(), map.len());
+                Answer::Nothing
+            }
+            Op::Flush => {
+                $owner.flush();
+                memory.assert_narrow(map.capacity(), 2 * map.len());
+                Answer::Nothing
+            }
         }
     }};
 }
@@ -342,6 +486,14 @@ fn assert_unchanged(kept: &[(&Value, u64)]) {
 
 /// The machine: with `GROWING` the key spaces are large and steps come in bulk.
 struct Oracle<const GROWING: bool>;
+
+fn budgets() -> impl Strategy<Value = usize> {
+    prop_oneof![
+        3 => 0_usize..4,
+        3 => 4_usize..400,
+        1 => Just(usize::MAX),
+    ]
+}
 
 fn ops(ids: u16, growing: bool) -> BoxedStrategy<Op> {
     let id = 0..ids;
@@ -366,16 +518,23 @@ fn ops(ids: u16, growing: bool) -> BoxedStrategy<Op> {
         2 => Just(Op::Iterate),
         1 => Just(Op::Keys),
         1 => Just(Op::Values),
+        2 => budgets().prop_map(Op::Scan),
+        3 => budgets().prop_map(Op::ScanOn),
+        1 => (0..2 * ids).prop_map(Op::Reserve),
+        2 => Just(Op::ShrinkToFit),
+        4 => Just(Op::Flush),
     ];
     let many = if growing { ids / 2 } else { ids };
     let bulk = prop_oneof![
         3 => (id.clone(), 1..=many).prop_map(|(first, many)| Op::InsertMany(first, many)),
-        1 => (id, 1..=many).prop_map(|(first, many)| Op::RemoveMany(first, many)),
+        1 => (id.clone(), 1..=many).prop_map(|(first, many)| Op::RemoveMany(first, many)),
+        // Nearly all, so that the table shrinks.
+        1 => (0..ids / 8 + 1).prop_map(move |first| Op::RemoveMany(first, ids)),
     ];
     if growing {
-        prop_oneof![2 => single, 1 => whole, 3 => bulk].boxed()
+        prop_oneof![4 => single, 3 => whole, 6 => bulk].boxed()
     } else {
-        prop_oneof![12 => single, 2 => whole, 1 => bulk].boxed()
+        prop_oneof![12 => single, 4 => whole, 1 => bulk].boxed()
     }
 }
 
@@ -417,6 +576,10 @@ impl<const GROWING: bool> ReferenceStateMachine for Oracle<GROWING> {
             1 => Just(Step::Collect),
             1 => given.clone().prop_map(Step::Extend),
             1 => given.prop_map(Step::ExtendShared),
+            1 => (0..=model.ids).prop_map(Step::Drain),
+            1 => Just(Step::Refill),
+            1 => (0..=model.ids).prop_map(Step::IntoIter),
+            1 => Just(Step::Rebuild),
         ]
         .boxed()
     }
@@ -426,7 +589,11 @@ impl<const GROWING: bool> ReferenceStateMachine for Oracle<GROWING> {
             Step::Guarded(ops) | Step::Pinned(ops) | Step::Owned(ops) => {
                 ops.iter().map(|op| model.perform(op)).collect()
             }
-            Step::Clone | Step::Collect => Vec::new(),
+            Step::Clone | Step::Collect | Step::Refill | Step::Rebuild => Vec::new(),
+            Step::Drain(_) | Step::IntoIter(_) => {
+                model.entries.clear();
+                Vec::new()
+            }
             Step::Extend(ids) | Step::ExtendShared(ids) => {
                 for &id in ids {
                     model.numbers.next();
@@ -444,6 +611,7 @@ impl<const GROWING: bool> ReferenceStateMachine for Oracle<GROWING> {
 struct Tested {
     map: Subject,
     numbers: Numbers,
+    memory: Memory,
 }
 
 impl Tested {
@@ -455,6 +623,41 @@ impl Tested {
         };
         ids.iter().map(&mut pair).collect()
     }
+
+    fn content(&self) -> BTreeMap<u16, u64> {
+        let view = self.map.pin();
+        let content = view.iter().map(|(key, value)| (key.id, **value));
+        content.collect()
+    }
+
+    /// An empty map with this map's hasher takes its place.
+    fn take(&mut self) -> Subject {
+        let empty = builder().hasher(*self.map.hasher()).build();
+        self.memory.asked = 0;
+        std::mem::replace(&mut self.map, empty)
+    }
+}
+
+/// Takes so many entries, if there are that many, of an iterator that owns the entries of a map
+/// with this content. The rest is dropped.
+fn taken(
+    mut entries: impl ExactSizeIterator<Item = (Key, Value)>,
+    most: usize,
+    content: &BTreeMap<u16, u64>,
+) -> Vec<(Key, Value)> {
+    let mut taken = Vec::new();
+    let mut ids = BTreeSet::new();
+    while taken.len() < most {
+        assert_eq!(entries.len(), content.len() - taken.len());
+        let Some((key, value)) = entries.next() else {
+            assert_eq!(taken.len(), content.len(), "an entry is missing");
+            break;
+        };
+        assert_eq!(content.get(&key.id), Some(&*value));
+        assert!(ids.insert(key.id), "an entry came twice");
+        taken.push((key, value));
+    }
+    taken
 }
 
 /// Whether two maps are equal, asked both ways: one is walked and the other searched.
@@ -507,34 +710,44 @@ impl<const GROWING: bool> StateMachineTest for Oracle<GROWING> {
         Tested {
             map,
             numbers: Numbers::default(),
+            memory: Memory {
+                asked: model.capacity,
+                scan: None,
+            },
         }
     }
 
     fn apply(mut tested: Tested, model: &Model, step: Step) -> Tested {
+        let Tested {
+            map,
+            numbers,
+            memory,
+        } = &mut tested;
         match step {
             Step::Guarded(ops) => {
-                let guard = tested.map.guard();
+                let map = &*map;
+                let guard = map.guard();
                 let mut kept = Vec::new();
                 for (op, answer) in ops.iter().zip(&model.answers) {
-                    let got = perform!(op, &mut tested.numbers, kept, &tested.map, &guard);
+                    let got = perform!(op, map, numbers, memory, kept, map, &guard);
                     assert_eq!(&got, answer, "{op:?}");
                 }
                 assert_unchanged(&kept);
             }
             Step::Pinned(ops) => {
-                let pinned = tested.map.pin();
+                let pinned = map.pin();
                 let mut kept = Vec::new();
                 for (op, answer) in ops.iter().zip(&model.answers) {
-                    let got = perform!(op, &mut tested.numbers, kept, &pinned);
+                    let got = perform!(op, map, numbers, memory, kept, &pinned);
                     assert_eq!(&got, answer, "{op:?}");
                 }
                 assert_unchanged(&kept);
             }
             Step::Owned(ops) => {
-                let pinned = pin_owned!(tested.map);
+                let pinned = pin_owned!(map);
                 let mut kept = Vec::new();
                 for (op, answer) in ops.iter().zip(&model.answers) {
-                    let got = perform!(op, &mut tested.numbers, kept, &pinned);
+                    let got = perform!(op, map, numbers, memory, kept, &pinned);
                     assert_eq!(&got, answer, "{op:?}");
                 }
                 assert_unchanged(&kept);
@@ -544,6 +757,7 @@ impl<const GROWING: bool> StateMachineTest for Oracle<GROWING> {
                 assert_eq!(copy.hasher(), tested.map.hasher());
                 assert_separate(&tested.map, &copy, model.ids);
                 tested.map = copy;
+                tested.memory.asked = 0;
             }
             Step::Collect => {
                 let guard = tested.map.guard();
@@ -558,6 +772,8 @@ impl<const GROWING: bool> StateMachineTest for Oracle<GROWING> {
                 drop(guard);
                 assert_separate(&tested.map, &copy, model.ids);
                 tested.map = copy;
+                // And it has another hasher.
+                tested.memory = Memory::default();
             }
             Step::Extend(ids) => {
                 let pairs = tested.pairs(&ids);
@@ -566,6 +782,27 @@ impl<const GROWING: bool> StateMachineTest for Oracle<GROWING> {
             Step::ExtendShared(ids) => {
                 let pairs = tested.pairs(&ids);
                 (&tested.map).extend(pairs);
+            }
+            Step::Drain(most) => {
+                let content = tested.content();
+                drop(taken(tested.map.drain(), most.into(), &content));
+                tested.memory.assert_narrow(tested.map.capacity(), 0);
+            }
+            Step::Refill => {
+                let content = tested.content();
+                let entries = taken(tested.map.drain(), usize::MAX, &content);
+                assert!(tested.map.is_empty());
+                assert_eq!(tested.content(), BTreeMap::new());
+                tested.map.extend(entries);
+            }
+            Step::IntoIter(most) => {
+                let content = tested.content();
+                drop(taken(tested.take().into_iter(), most.into(), &content));
+            }
+            Step::Rebuild => {
+                let content = tested.content();
+                let entries = taken(tested.take().into_iter(), usize::MAX, &content);
+                tested.map.extend(entries);
             }
         }
         tested.numbers = model.numbers.clone();
@@ -577,6 +814,7 @@ impl<const GROWING: bool> StateMachineTest for Oracle<GROWING> {
         let pairs = model.pairs();
         assert_eq!(map.len(), pairs.len());
         assert_eq!(map.is_empty(), pairs.is_empty());
+        tested.memory.assert_room(map.capacity());
 
         let guard = map.guard();
         for id in 0..model.ids {
@@ -593,6 +831,18 @@ impl<const GROWING: bool> StateMachineTest for Oracle<GROWING> {
         assert_eq!(met, pairs);
         assert_eq!(pinned.len(), pairs.len());
         assert_eq!(pinned.is_empty(), pairs.is_empty());
+        assert_eq!(pinned.capacity(), map.capacity());
+    }
+
+    /// Most of what is left goes, key by key. Then the table is as narrow as it can be.
+    fn teardown(tested: Tested, model: Model) {
+        let map = &tested.map;
+        for id in model.ids / 16..model.ids {
+            let removed = map.pin().remove(&Id(id)).map(|value| **value);
+            assert_eq!(removed, model.entries.get(&id).copied());
+        }
+        map.flush();
+        tested.memory.assert_narrow(map.capacity(), 2 * map.len());
     }
 }
 

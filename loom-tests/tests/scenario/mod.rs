@@ -62,6 +62,8 @@ pub fn race_pinned<A: 'static, B: 'static, C>(
 
 fn audited<T>(map: &Map, pin: Pin, run: impl FnOnce(&Map, Pin) -> T) -> T {
     let result = run(map, pin);
+    // Pinned, as the audit reads the newest directory.
+    let _pin = map.pin();
     map.audit();
     result
 }
@@ -88,6 +90,44 @@ pub fn grown(map: &Map, pin: &Pin) {
     while map.is_growing() {
         map.help(pin);
     }
+}
+
+/// A map that has grown so many times, with these keys, each with itself as the value. They came
+/// after the growths, so the heads have no presence bits but theirs. What was retired is freed.
+pub fn filled_wide(growths: usize, keys: &[u8]) -> Arc<Map> {
+    let map = filled(&[0]);
+    let pin = map.pin();
+    for _ in 0..growths {
+        grown(&map, &pin);
+    }
+    map.remove(0, &pin);
+    for &key in keys {
+        map.insert(key, key.into(), &pin);
+    }
+    map.audit();
+    assert_eq!(map.buckets(), GROWN.pow(growths as u32));
+    drop(pin);
+    map.tick(&map.pin());
+    map
+}
+
+/// Publishes a shrinking and carries it to its end.
+pub fn shrunk(map: &Map, pin: &Pin) {
+    map.shrink(pin);
+    help_shrinking(map, pin);
+}
+
+/// Carries a shrinking that is under way to its end.
+pub fn help_shrinking(map: &Map, pin: &Pin) {
+    while map.is_shrinking() {
+        map.help(pin);
+    }
+}
+
+/// How many objects the map has retired in its life, when all threads are gone: now they are freed.
+pub fn all_freed(map: &Map) -> usize {
+    map.tick(&map.pin());
+    map.freed()
 }
 
 /// The buckets after one growth.
