@@ -152,7 +152,7 @@ impl Cursor {
 pub struct Scan<'g, K, V> {
     /// `None` when the call is over.
     walk: Option<Walk<'g, K, V, ()>>,
-    /// What is left of the budget.
+    /// What is left of the budget. The first entry is not counted against it, if it is 0.
     budget: usize,
     /// The hash of the last entry.
     hash: Option<u64>,
@@ -164,7 +164,7 @@ impl<'g, K, V> Scan<'g, K, V> {
     pub(crate) fn new(walk: Walk<'g, K, V, ()>, cursor: Cursor, budget: usize) -> Self {
         Scan {
             walk: Some(walk),
-            budget: budget.max(1),
+            budget,
             hash: None,
             cursor: Some(cursor),
         }

@@ -332,9 +332,9 @@ where
         unsafe { Pinned::during(guard, store, |pinned| write(&self.table, pinned)) }
     }
 
-    /// The number of entries: exact when no write is under way, else a count of those that were
-    /// there around the call. Sums a counter for each thread that has written, or for each few of
-    /// them; wait-free.
+    /// The number of entries: exact when no write is under way. Else it may be off by the writes that
+    /// overlap the call, as it sums a counter for each thread that has written, or for each few of
+    /// them, one after the other. Wait-free.
     ///
     /// ```
     /// let map = splitmap::HashMap::from([(1, "one"), (2, "two")]);
@@ -445,7 +445,8 @@ where
     /// is dropped before its end, it drops the rest; if it is leaked, so is the rest.
     ///
     /// Nobody else uses the map, so the entries come out as they are, and not as references. The
-    /// table is given up but for the capacity that was asked for.
+    /// table is given up but for the capacity that was asked for. (One of up to 16 has no memory
+    /// before the next entry comes.)
     ///
     /// # Panics
     ///

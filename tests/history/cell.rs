@@ -1,0 +1,243 @@
+//! One key of a map: a cell that holds a value or none, and every operation on a key.
+
+use super::search::Spec;
+
+/// What a cell holds. Checking is fast, and errors are plain, if no value is written twice.
+pub type Value = u64;
+
+/// An operation on a key. Values that a closure makes are fixed before the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    Get,
+    Contains,
+    /// `insert`, and an entry's: replaces what is there.
+    Insert(Value),
+    /// `try_insert`: if there is nothing.
+    TryInsert(Value),
+    /// `get_or_insert`, and an entry's `or_insert`: as `TryInsert`.
+    GetOrInsert(Value),
+    /// `update`: replaces what is there, if anything is.
+    Update(Value),
+    /// An entry's `and_modify` and `or_insert`: one value if something is there, else another.
+    UpdateOrInsert {
+        update: Value,
+        insert: Value,
+    },
+    /// `compute`: what is done depends on what is there.
+    Compute {
+        /// What is asked of a value that is there.
+        when: Condition,
+        then: Action,
+        otherwise: Action,
+        absent: Action,
+    },
+    Remove,
+    RemoveIf(Condition),
+    ReplaceIf(Condition, Value),
+    /// What a walk saw of the key: a read.
+    Walk,
+    /// What becomes of an entry with this value that `retain` was told to remove: it goes if it is
+    /// still there.
+    Refuse(Value),
+    /// What `clear` does to the key: it is absent then.
+    Clear,
+}
+
+/// What is asked of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    Is(Value),
+    Even,
+}
+
+impl Condition {
+    pub fn holds(self, value: Value) -> bool {
+        match self {
+            Condition::Is(expected) => value == expected,
+            Condition::Even => value.is_multiple_of(2),
+        }
+    }
+}
+
+/// What `compute` may decide to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Insert(Value),
+    /// Nothing happens if nothing is there.
+    Remove,
+    Abort,
+}
+
+/// What an operation did, and what was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It changed nothing: what is there. (A read; a write that was refused, or found nothing.)
+    Kept(Option<Value>),
+    /// It wrote its value: what was there.
+    Wrote(Option<Value>),
+    /// It removed this.
+    Removed(Value),
+    /// Of `contains`.
+    Present(bool),
+}
+
+impl Outcome {
+    /// By how many entries the map changed.
+    pub(super) fn change(self) -> i64 {
+        match self {
+            Outcome::Wrote(None) => 1,
+            Outcome::Removed(_) => -1,
+            Outcome::Wrote(Some(_)) | Outcome::Kept(_) | Outcome::Present(_) => 0,
+        }
+    }
+
+    /// The value that was there before, if there was one, and it says so.
+    pub(super) fn value_before(self) -> Option<Value> {
+        match self {
+            Outcome::Kept(value) | Outcome::Wrote(value) => value,
+            Outcome::Removed(value) => Some(value),
+            Outcome::Present(_) => None,
+        }
+    }
+
+    /// Whether the key is there now.
+    pub(super) fn leaves_entry(self) -> bool {
+        match self {
+            Outcome::Kept(current) => current.is_some(),
+            Outcome::Wrote(_) => true,
+            Outcome::Removed(_) => false,
+            Outcome::Present(is_present) => is_present,
+        }
+    }
+}
+
+/// A cell that holds this at first.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cell(pub Option<Value>);
+
+impl Operation {
+    pub(super) fn only_reads(self) -> bool {
+        matches!(self, Operation::Get | Operation::Contains | Operation::Walk)
+    }
+
+    /// Whether it can make an entry where there was none.
+    pub(super) fn may_add(self) -> bool {
+        match self {
+            Operation::Insert(_)
+            | Operation::TryInsert(_)
+            | Operation::GetOrInsert(_)
+            | Operation::UpdateOrInsert { .. } => true,
+            Operation::Compute { absent, .. } => matches!(absent, Action::Insert(_)),
+            _ => false,
+        }
+    }
+
+    /// Whether it can make an entry go away.
+    pub(super) fn may_remove(self) -> bool {
+        match self {
+            Operation::Remove
+            | Operation::RemoveIf(_)
+            | Operation::Refuse(_)
+            | Operation::Clear => true,
+            Operation::Compute {
+                then, otherwise, ..
+            } => [then, otherwise].contains(&Action::Remove),
+            _ => false,
+        }
+    }
+
+    /// The values that it may write.
+    pub(super) fn may_write(self) -> [Option<Value>; 3] {
+        let written = |action| match action {
+            Action::Insert(value) => Some(value),
+            Action::Remove | Action::Abort => None,
+        };
+        match self {
+            Operation::Insert(value)
+            | Operation::TryInsert(value)
+            | Operation::GetOrInsert(value)
+            | Operation::Update(value)
+            | Operation::ReplaceIf(_, value) => [Some(value), None, None],
+            Operation::UpdateOrInsert { update, insert } => [Some(update), Some(insert), None],
+            Operation::Compute {
+                then,
+                otherwise,
+                absent,
+                ..
+            } => [then, otherwise, absent].map(written),
+            _ => [None; 3],
+        }
+    }
+
+    /// What it does to a cell, and the cell after it.
+    pub fn on(self, current: Option<Value>) -> (Option<Value>, Outcome) {
+        let kept = (current, Outcome::Kept(current));
+        let write = |value| (Some(value), Outcome::Wrote(current));
+        let act = |action| match (action, current) {
+            (Action::Insert(value), _) => write(value),
+            (Action::Remove, Some(value)) => (None, Outcome::Removed(value)),
+            (Action::Remove, None) | (Action::Abort, _) => kept,
+        };
+        match (self, current) {
+            (Operation::Get | Operation::Walk, _) => kept,
+            (Operation::Contains, _) => (current, Outcome::Present(current.is_some())),
+            (Operation::Insert(value), _) => write(value),
+            (Operation::TryInsert(value) | Operation::GetOrInsert(value), None) => write(value),
+            (Operation::TryInsert(_) | Operation::GetOrInsert(_), Some(_)) => kept,
+            (Operation::Update(value), Some(_)) => write(value),
+            (Operation::Update(_), None) => kept,
+            (Operation::UpdateOrInsert { update, .. }, Some(_)) => write(update),
+            (Operation::UpdateOrInsert { insert, .. }, None) => write(insert),
+            (Operation::Compute { absent, .. }, None) => act(absent),
+            (
+                Operation::Compute {
+                    when,
+                    then,
+                    otherwise,
+                    ..
+                },
+                Some(value),
+            ) => act(if when.holds(value) { then } else { otherwise }),
+            (Operation::Remove | Operation::Clear, _) => act(Action::Remove),
+            (Operation::RemoveIf(when), Some(value)) if when.holds(value) => act(Action::Remove),
+            (Operation::RemoveIf(_), _) => kept,
+            (Operation::ReplaceIf(when, new), Some(value)) if when.holds(value) => write(new),
+            (Operation::ReplaceIf(..), _) => kept,
+            (Operation::Refuse(refused), _) if current == Some(refused) => act(Action::Remove),
+            (Operation::Refuse(_), _) => kept,
+        }
+    }
+}
+
+impl Spec for Cell {
+    type State = Option<Value>;
+    type Operation = Operation;
+    type Outcome = Outcome;
+
+    fn initial(&self) -> Option<Value> {
+        self.0
+    }
+
+    fn step(&self, state: &Option<Value>, operation: &Operation) -> (Option<Value>, Outcome) {
+        operation.on(*state)
+    }
+
+    fn is_read(&self, operation: &Operation, outcome: Option<&Outcome>) -> bool {
+        operation.only_reads() || matches!(outcome, Some(Outcome::Kept(_) | Outcome::Present(_)))
+    }
+
+    /// Only of values: what makes a cell empty is not looked for.
+    fn needs(&self, _: &Operation, outcome: &Outcome) -> Option<Option<Value>> {
+        outcome.value_before().map(Some)
+    }
+
+    fn makes(
+        &self,
+        operation: &Operation,
+        outcome: Option<&Outcome>,
+    ) -> impl Iterator<Item = Option<Value>> {
+        let writes = matches!(outcome, None | Some(Outcome::Wrote(_)));
+        let values = operation.may_write().into_iter().flatten();
+        values.filter(move |_| writes).map(Some)
+    }
+}

@@ -1,0 +1,248 @@
+//! The real map on the back end `R`.
+
+use std::cell::Cell;
+use std::hash::{Hash, Hasher};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use splitmap::Cursor;
+
+use super::R;
+use crate::hashers::Quality;
+use crate::history::{Count, History, Key, Operation, Outcome, Value, Walker};
+use crate::suite::workload::{Map, Plan, record};
+
+/// Gives up the processor one time in so many: threads are then inside of calls while others run,
+/// also where there are few processors.
+fn pause(one_in: u32) {
+    thread_local! {
+        static COUNT: Cell<u32> = const { Cell::new(0) };
+    }
+    let count = COUNT.get().wrapping_add(1);
+    COUNT.set(count);
+    if count.is_multiple_of(one_in) {
+        thread::yield_now();
+    }
+}
+
+/// A key that pauses now and then when it is hashed or compared.
+#[derive(Clone, Copy, Debug)]
+struct Restless(Key);
+
+impl Restless {
+    const PAUSE: u32 = 61;
+}
+
+impl Hash for Restless {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        pause(Restless::PAUSE);
+        state.write_u64(self.0);
+    }
+}
+
+impl PartialEq for Restless {
+    fn eq(&self, other: &Restless) -> bool {
+        pause(Restless::PAUSE);
+        self.0 == other.0
+    }
+}
+
+impl Eq for Restless {}
+
+/// The map, and how its table fared.
+struct Watched {
+    /// How often walks pause.
+    pause: u32,
+    map: splitmap::HashMap<Restless, Value, Quality, R>,
+    widest: AtomicUsize,
+    has_shrunk: AtomicBool,
+}
+
+impl Watched {
+    fn new(quality: Quality, keys: u64) -> Watched {
+        Watched {
+            pause: (keys as u32 / 40).max(5),
+            map: splitmap::HashMap::builder()
+                .hasher(quality)
+                .reclaimer()
+                .build(),
+            widest: AtomicUsize::new(0),
+            has_shrunk: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Map for Watched {
+    fn call(&self, key: Key, operation: Operation) -> Outcome {
+        let map = self.map.pin();
+        let key = Restless(key);
+        match operation {
+            Operation::Get => Outcome::Kept(map.get(&key).copied()),
+            Operation::Contains => Outcome::Present(map.contains_key(&key)),
+            Operation::Insert(value) => Outcome::Wrote(map.insert(key, value).copied()),
+            Operation::TryInsert(value) => match map.try_insert(key, value) {
+                Ok(_) => Outcome::Wrote(None),
+                Err(error) => Outcome::Kept(Some(*error.current)),
+            },
+            // Whose value it is tells who inserted it, as no value is written twice.
+            Operation::GetOrInsert(value) => match *map.get_or_insert_with(key, || value) {
+                current if current == value => Outcome::Wrote(None),
+                current => Outcome::Kept(Some(current)),
+            },
+            Operation::Remove => {
+                let removed = map.remove(&key).copied();
+                removed.map_or(Outcome::Kept(None), Outcome::Removed)
+            }
+            other => unreachable!("{other:?} is in no plan"),
+        }
+    }
+
+    /// One iteration, or a scan in parts, each under a guard of its own.
+    fn walk(&self, part: usize, walker: &mut Walker<'_>) {
+        if part.is_multiple_of(2) {
+            for (key, &value) in &self.map.pin() {
+                walker.meet(key.0, value);
+                pause(self.pause);
+            }
+            return;
+        }
+        let mut next = Some(Cursor::START);
+        while let Some(cursor) = next {
+            let map = self.map.pin();
+            let mut scan = map.scan(cursor, part);
+            for (key, &value) in scan.by_ref() {
+                walker.meet(key.0, value);
+                pause(self.pause);
+            }
+            next = scan.cursor();
+        }
+    }
+
+    fn retain(&self, mut keep: impl FnMut(Key, Value) -> bool) {
+        self.map.pin().retain(|key, &value| {
+            let is_kept = keep(key.0, value);
+            pause(self.pause);
+            is_kept
+        });
+    }
+
+    fn clear(&self) {
+        self.map.pin().clear();
+    }
+
+    fn len(&self) -> usize {
+        let capacity = self.map.capacity();
+        let widest = self.widest.fetch_max(capacity, Ordering::Relaxed);
+        if capacity <= widest / 4 {
+            self.has_shrunk.store(true, Ordering::Relaxed);
+        }
+        self.map.len()
+    }
+}
+
+/// Records histories and checks them, until two have shown what they are to show, and that threads
+/// have met: that is up to the scheduler, so it is given some tries.
+fn holds(quality: Quality, plan: Plan, shows: fn(&Watched) -> bool) {
+    let mut count = 0;
+    for seed in 0..TRIES {
+        let map = Watched::new(quality, plan.keys);
+        let history = record(&map, plan, seed);
+        if let Err(failure) = history.check(Count::Summed) {
+            panic!("{quality:?}, seed {seed}: {failure}");
+        }
+        if overlapping(&history) > history.calls.len() / 200 && shows(&map) {
+            count += 1;
+        }
+        if count == 2 {
+            return;
+        }
+    }
+    panic!("nothing is shown: hardly any calls overlap, or the table was not resized");
+}
+
+const TRIES: u64 = 50;
+
+fn anything(_: &Watched) -> bool {
+    true
+}
+
+fn growth_and_shrinking(map: &Watched) -> bool {
+    map.widest.load(Ordering::Relaxed) >= 1_024 && map.has_shrunk.load(Ordering::Relaxed)
+}
+
+/// How many calls begin before the one that began before them is over.
+fn overlapping(history: &History) -> usize {
+    let mut calls = history.calls.clone();
+    calls.sort_by_key(|call| call.invoked);
+    let pairs = calls.windows(2);
+    pairs.filter(|pair| !pair[0].precedes(&pair[1])).count()
+}
+
+/// All threads at the same few keys, with calls on all keys every now and then.
+const CROWDED: Plan = Plan {
+    threads: 4,
+    calls: 4_000,
+    keys: 4,
+    present_from: 2,
+    walks: 40,
+    lengths: 20,
+    sweeps: 100,
+    tide: 50,
+};
+
+/// So many keys that the table grows and shrinks several times, and walks meet that.
+const WIDE: Plan = Plan {
+    threads: 4,
+    calls: 10_000,
+    keys: 3_000,
+    present_from: 2_950,
+    walks: 2_000,
+    lengths: 200,
+    sweeps: 8_000,
+    tide: 2_500,
+};
+
+#[test]
+fn few_keys() {
+    holds(Quality::Default, CROWDED, anything);
+}
+
+#[test]
+fn few_keys_in_one_bucket() {
+    let plan = Plan { keys: 6, ..CROWDED };
+    holds(Quality::Constant, plan, anything);
+}
+
+#[test]
+fn few_keys_without_sweeps() {
+    let plan = Plan {
+        calls: 8_000,
+        sweeps: 0,
+        walks: 200,
+        lengths: 5,
+        ..CROWDED
+    };
+    holds(Quality::Default, plan, anything);
+}
+
+#[test]
+fn many_keys() {
+    for quality in [Quality::Default, Quality::Sequential] {
+        holds(quality, WIDE, growth_and_shrinking);
+    }
+}
+
+#[test]
+fn many_keys_in_few_buckets() {
+    let plan = Plan {
+        calls: 1_500,
+        keys: 60,
+        present_from: 30,
+        walks: 200,
+        tide: 500,
+        ..WIDE
+    };
+    for quality in [Quality::Constant, Quality::LowBits, Quality::HighBits] {
+        holds(quality, plan, anything);
+    }
+}
