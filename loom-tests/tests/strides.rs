@@ -52,7 +52,7 @@ fn f1_settled_twice() {
 
 /// Four strides are more than one look takes in, so the first two are vouched for by whoever looked
 /// at them: settle the second stride, the head 6, and look // look at the others, end the shrinking,
-/// get 7.
+/// get 7 // get 7.
 #[test]
 fn looked_at_by_another() {
     Model::new("looked_at_by_another")
@@ -86,7 +86,7 @@ fn looked_at_by_another() {
                     assert_eq!(map.get(7, &pin), Some(7), "stable key not found");
                     steps
                 },
-                |_, pin| drop(pin),
+                |map, pin| assert_eq!(map.get(7, &pin), Some(7), "stable key not found"),
             );
             assert!(!map.is_shrinking() && map.buckets() == GROWN * GROWN);
             settled(&map, &[(4, 4), (7, 7)]);
