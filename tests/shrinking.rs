@@ -17,6 +17,9 @@
 //! runs 10,000 iterations of each back end over 100,000 such keys, while two threads resize the
 //! table; without the variables there are few of both. Every try draws its own pauses and its own
 //! numbers of entries that come and go, from a seed that is its number.
+//!
+//! Under AddressSanitizer set `ASAN_OPTIONS=allocator_may_return_null=1`: one test asks for more
+//! memory than there is.
 
 #![allow(clippy::duplicate_mod, reason = "a suite runs on each back end")]
 

@@ -394,12 +394,43 @@ fn r3_settled_once_more() {
         });
 }
 
+/// Who settles has the news of the shrinking from another, and what it unlinks was behind the head
+/// by a third: publish a shrinking, get 10 // settle // insert 10.
+#[test]
+fn settled_by_another() {
+    Model::new("settled_by_another")
+        .bound(1)
+        .full_bound(2)
+        .reach(["None", "Some"])
+        .run(|seen| {
+            let map = filled_wide(1, &[3, 12]);
+            let (got, _, inserted) = race_without_fences(
+                &map,
+                |map, pin| {
+                    assert!(map.shrink(pin));
+                    map.get(10, pin)
+                },
+                |map, pin| map.settle(0, pin),
+                |map, pin| map.get_or_insert(10, 10, pin).1,
+            );
+            assert!(inserted);
+            let pin = map.pin();
+            help_shrinking(&map, &pin);
+            drop(pin);
+            assert_eq!(map.buckets(), 1);
+            settled(&map, &[(3, 3), (10, 10), (12, 12)]);
+            seen.record(found(got));
+        });
+}
+
 /// Whoever ends a shrinking that others have settled has seen all heads unlinked, and so has
 /// whoever reads after it: the owner of the stride // end the shrinking, get 11, whose presence bit
 /// 3 has too // get 11.
 #[test]
 fn ended_by_another() {
     Model::new("ended_by_another")
+        .bound(1)
+        .full_bound(2)
         .reach(["settled twice", "settled once"])
         .run(|seen| {
             let map = filled_wide(1, &[3, 11]);

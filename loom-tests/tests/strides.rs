@@ -56,6 +56,8 @@ fn f1_settled_twice() {
 #[test]
 fn looked_at_by_another() {
     Model::new("looked_at_by_another")
+        .bound(1)
+        .full_bound(2)
         .reach(["took its word", "looked at more"])
         .run(|seen| {
             let map = filled_wide(3, &[4, 7]);

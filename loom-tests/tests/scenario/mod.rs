@@ -60,6 +60,26 @@ pub fn race_pinned<A: 'static, B: 'static, C>(
     (a, b, main)
 }
 
+/// As [`race`], but the pins are there until all have ended, and so is the audit: both are fences, by
+/// which a thread that ends would tell the others what it knows.
+pub fn race_without_fences<A: 'static, B: 'static, C>(
+    map: &Arc<Map>,
+    a: impl FnOnce(&Map, &Pin) -> A + 'static,
+    b: impl FnOnce(&Map, &Pin) -> B + 'static,
+    main: impl FnOnce(&Map, &Pin) -> C,
+) -> (A, B, C) {
+    let [pin_a, pin_b, pin_main] = pins(map);
+    let (map_a, map_b) = (Arc::clone(map), Arc::clone(map));
+    explore();
+    let a = loom::thread::spawn(move || (a(&map_a, &pin_a), pin_a));
+    let b = loom::thread::spawn(move || (b(&map_b, &pin_b), pin_b));
+    let main = main(map, &pin_main);
+    let ((a, _pin_a), (b, _pin_b)) = (a.join().unwrap(), b.join().unwrap());
+    stop_exploring();
+    map.audit();
+    (a, b, main)
+}
+
 fn audited<T>(map: &Map, pin: Pin, run: impl FnOnce(&Map, Pin) -> T) -> T {
     let result = run(map, pin);
     // Pinned, as the audit reads the newest directory.
