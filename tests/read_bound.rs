@@ -23,43 +23,21 @@
 
 #![cfg(shuttle)]
 
-use std::hash::{BuildHasher, Hasher};
+mod hashers;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 use shuttle::{Config, MaxSteps, Runner, current, thread};
 use splitmap::HashMap;
 
+use hashers::Quality;
+
 /// A read that takes so many steps never ends.
 const ENDLESS: usize = 5_000;
 
-/// Hashes that the test can choose.
-#[derive(Clone, Default)]
-struct Identity(u64);
-
-impl BuildHasher for Identity {
-    type Hasher = Identity;
-
-    fn build_hasher(&self) -> Identity {
-        Identity(0)
-    }
-}
-
-impl Hasher for Identity {
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("the keys are numbers");
-    }
-
-    fn write_u64(&mut self, key: u64) {
-        self.0 = key;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-type Map = HashMap<u64, u64, Identity>;
+/// By default the key is its own hash, so that the test can choose hashes.
+type Map = HashMap<u64, u64, Quality>;
 
 /// What the map makes of a hash: as `mix` in `src/map.rs`.
 fn mix(hash: u64) -> u64 {

@@ -13,14 +13,17 @@
 
 #![cfg(shuttle)]
 
+mod hashers;
+
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, Runner, thread};
 use splitmap::{Cursor, HashMap};
+
+use hashers::Fixed;
 
 /// How many schedules of each kind and program: `SPLITMAP_SCHEDULES` says otherwise.
 fn schedules() -> usize {
@@ -129,30 +132,6 @@ impl Watch {
 }
 
 const KEYS: u64 = 3;
-
-/// No chance but the scheduler's: hashes have to be the same in each run.
-#[derive(Clone, Default)]
-struct Fixed(u64);
-
-impl BuildHasher for Fixed {
-    type Hasher = Fixed;
-
-    fn build_hasher(&self) -> Fixed {
-        Fixed(0)
-    }
-}
-
-impl Hasher for Fixed {
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
 
 type Map = HashMap<u64, Value, Fixed>;
 

@@ -26,8 +26,9 @@
 
 #![cfg(shuttle)]
 
+mod hashers;
+
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, Hasher};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,6 +36,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner, current, thread};
 use splitmap::{Cursor, Guard, HashMap};
+
+use hashers::Fixed;
 
 /// More steps than the others ever take if none of them waits: some ten times as many.
 const MOST_STEPS: usize = 500_000;
@@ -98,30 +101,6 @@ impl Drop for Value {
         let was_dropped = self.is_dropped.swap(true, Ordering::SeqCst);
         assert!(!was_dropped, "dropped twice");
         self.books.dropped.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-/// No chance but the scheduler's: hashes have to be the same in each run.
-#[derive(Clone, Default)]
-struct Fixed(u64);
-
-impl BuildHasher for Fixed {
-    type Hasher = Fixed;
-
-    fn build_hasher(&self) -> Fixed {
-        Fixed(0)
-    }
-}
-
-impl Hasher for Fixed {
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }
 

@@ -228,7 +228,8 @@ impl<N> Group<N> {
     /// Whether the head at `index` has been made and linked.
     fn is_ready(&self, index: usize) -> bool {
         let stride = self.stride_of(index);
-        // Acquire: pairs with the Release in `finish`; read before the head.
+        // Acquire: pairs with the Release in `finish`, or in `settle` where the directory is an old
+        // one; read before the head.
         self.ready[stride].load(Ordering::Acquire) != 0
     }
 
@@ -489,8 +490,9 @@ impl<N> Directory<N> {
     }
 
     /// A complete directory with `order.buckets()` buckets, all linked, that is not to shrink below
-    /// `floor`; `None` if there is no memory for it. Each bucket is asked for its contents, the last in the list first: given
-    /// where the list goes on behind the bucket, `fill` says how its head's word begins.
+    /// `floor`; `None` if there is no memory for it. Each bucket is asked for its contents, the last
+    /// in the list first: given where the list goes on behind the bucket, `fill` says how its head's
+    /// word begins.
     pub(crate) fn filled<'a>(
         order: Order,
         floor: Order,

@@ -37,6 +37,9 @@ use crate::raw::order::{CHILDREN, Order};
 use crate::raw::retired::{self, Retired};
 use crate::reclaim::Reclaim;
 
+/// Groups that are not published, the smallest last.
+type Groups<K, V, M> = Vec<Box<Group<Node<K, V, M>>>>;
+
 /// How many buckets an entry has to have left for the table to shrink by itself.
 const ROOM: usize = 2;
 
@@ -89,27 +92,39 @@ where
     /// of the last one are left to claim, or the table shrinks. A table that gets no memory for it
     /// stays as it is.
     pub(crate) fn grow(self, entries: usize) {
-        let mut spare: Option<Box<Group<_>>> = None;
+        let mut spare = Vec::new();
         loop {
             let view = self.state.view();
-            let directory = view.directory();
-            if directory.order().buckets() >= entries || Self::is_busy(view) {
+            if view.directory().order().buckets() >= entries || Self::is_busy(view) {
                 return;
             }
-            let Some(birth) = directory.order().next() else {
+            if self.publish_growth(view, &mut spare) != Some(false) {
                 return;
-            };
-            let group = match spare.take() {
-                Some(group) if group.birth() == birth => group,
-                _ => match Group::new(birth) {
-                    Some(group) => group,
-                    None => return,
-                },
-            };
-            match self.state.grow(view, group) {
-                Ok(old) => return self.retire_directory(old),
-                // A group was completed meanwhile, or somebody else resized the table.
-                Err(group) => spare = Some(group),
+            }
+        }
+    }
+
+    /// Publishes one growth, if the state is still that of `view`; else the group stays in `spare`,
+    /// where the next attempt looks for it. `None` if there is no greater order,
+    /// or no memory for it.
+    fn publish_growth(
+        self,
+        view: View<'g, Node<K, V, M>>,
+        spare: &mut Groups<K, V, M>,
+    ) -> Option<bool> {
+        let birth = view.directory().order().next()?;
+        while spare.pop_if(|group| group.birth() < birth).is_some() {}
+        let group = spare.pop_if(|group| group.birth() == birth);
+        let group = group.or_else(|| Group::new(birth))?;
+        match self.state.grow(view, group) {
+            Ok(old) => {
+                self.retire_directory(old);
+                Some(true)
+            }
+            // A group was completed meanwhile, or somebody else resized the table.
+            Err(group) => {
+                spare.push(group);
+                Some(false)
             }
         }
     }
@@ -124,7 +139,7 @@ where
     /// Bars the table from shrinking below this order, grows it to there, and makes its heads. False,
     /// and nothing has changed, if there is no memory for it.
     pub(crate) fn reserve(self, order: Order) -> bool {
-        let mut groups: Vec<Box<Group<_>>> = Vec::new();
+        let mut groups: Groups<K, V, M> = Vec::new();
         let mut view = self.state.view();
         while view.directory().floor() < order {
             // All that the table can need once it does not shrink any more; the largest first, as
@@ -156,20 +171,9 @@ where
                 self.help();
                 continue;
             }
-            let birth = view
-                .directory()
-                .order()
-                .next()
-                .expect("there is a greater order");
-            while groups.pop_if(|group| group.birth() < birth).is_some() {}
-            let group = groups.pop_if(|group| group.birth() == birth);
-            // There is one, but where another `reserve` has raised the floor.
-            let Some(group) = group.or_else(|| Group::new(birth)) else {
+            // All groups are there, but where another `reserve` has raised the floor.
+            if self.publish_growth(view, &mut groups).is_none() {
                 return false;
-            };
-            match self.state.grow(view, group) {
-                Ok(old) => self.retire_directory(old),
-                Err(group) => groups.push(group),
             }
         }
         while self.state.view().directory().has_partial() && self.help() {}
