@@ -12,7 +12,7 @@ use std::fmt;
 use std::iter::FusedIterator;
 use std::marker::PhantomData;
 
-use crate::raw::{Node, Nodes, Walk};
+use crate::raw::{Node, Nodes, Walk, WalkMut};
 
 /// An iterator over the entries of a map: [`HashMap::iter`](crate::HashMap::iter).
 pub struct Iter<'g, K, V> {
@@ -216,6 +216,62 @@ impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for Scan<'_, K, V> {
     /// Shows what is still to come.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.clone()).finish()
+    }
+}
+
+/// An iterator over the entries of a map that is borrowed mutably:
+/// [`HashMap::iter_mut`](crate::HashMap::iter_mut).
+pub struct IterMut<'m, K, V> {
+    walk: WalkMut<'m, Node<K, V>>,
+}
+
+impl<'m, K, V> IterMut<'m, K, V> {
+    pub(crate) fn new(walk: WalkMut<'m, Node<K, V>>) -> Self {
+        IterMut { walk }
+    }
+}
+
+impl<'m, K, V> Iterator for IterMut<'m, K, V> {
+    type Item = (&'m K, &'m mut V);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.walk.next().map(Node::entry_mut)
+    }
+}
+
+impl<K, V> FusedIterator for IterMut<'_, K, V> {}
+
+impl<K, V> fmt::Debug for IterMut<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IterMut").finish_non_exhaustive()
+    }
+}
+
+/// An iterator over the values of a map that is borrowed mutably:
+/// [`HashMap::values_mut`](crate::HashMap::values_mut).
+pub struct ValuesMut<'m, K, V> {
+    entries: IterMut<'m, K, V>,
+}
+
+impl<'m, K, V> ValuesMut<'m, K, V> {
+    pub(crate) fn new(entries: IterMut<'m, K, V>) -> Self {
+        ValuesMut { entries }
+    }
+}
+
+impl<'m, K, V> Iterator for ValuesMut<'m, K, V> {
+    type Item = &'m mut V;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.entries.next().map(|(_, value)| value)
+    }
+}
+
+impl<K, V> FusedIterator for ValuesMut<'_, K, V> {}
+
+impl<K, V> fmt::Debug for ValuesMut<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ValuesMut").finish_non_exhaustive()
     }
 }
 

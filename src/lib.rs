@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod compute;
 mod iter;
 mod map;
 #[cfg(loom)]
@@ -11,8 +12,9 @@ mod reclaim;
 mod stats;
 mod sync;
 
+pub use compute::{Compute, Operation};
 pub use equivalent::Equivalent;
-pub use iter::{Cursor, Drain, IntoIter, Iter, Keys, Scan, Values};
+pub use iter::{Cursor, Drain, IntoIter, Iter, IterMut, Keys, Scan, Values, ValuesMut};
 pub use map::{DefaultHashBuilder, HashMap, HashMapBuilder, OccupiedError};
 pub use pinned::HashMapRef;
 pub use raw::Retired;

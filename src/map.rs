@@ -9,8 +9,8 @@ use std::marker::PhantomData;
 
 use equivalent::Equivalent;
 
-use crate::iter::{Cursor, Drain, IntoIter, Iter, Keys, Scan, Values};
-use crate::raw::{Inserted, Node, Retired, Table, Unused};
+use crate::iter::{Cursor, Drain, IntoIter, Iter, IterMut, Keys, Scan, Values, ValuesMut};
+use crate::raw::{Computed, Decision, Inserted, Node, Removal, Retired, Table, Unused};
 use crate::reclaim::{
     DefaultReclaimer, Guard, LocalGuard, OwnedGuard, Pinned, Protected, Reclaim, ReclaimOwned,
 };
@@ -441,6 +441,28 @@ where
         self.table.shrink_to_fit();
     }
 
+    /// The entries, with values to be changed in place: nobody else uses the map.
+    ///
+    /// ```
+    /// let mut map = splitmap::HashMap::from([(1, 10), (2, 20)]);
+    /// map.iter_mut().for_each(|(key, value)| *value += key);
+    /// assert_eq!(map.pin().get(&2), Some(&22));
+    /// ```
+    pub fn iter_mut(&mut self) -> IterMut<'_, K, V> {
+        IterMut::new(self.table.walk_mut())
+    }
+
+    /// The values, to be changed in place: as [`iter_mut`](Self::iter_mut).
+    ///
+    /// ```
+    /// let mut map = splitmap::HashMap::from([(1, 10), (2, 20)]);
+    /// map.values_mut().for_each(|value| *value += 1);
+    /// assert_eq!(map.pin().get(&2), Some(&21));
+    /// ```
+    pub fn values_mut(&mut self) -> ValuesMut<'_, K, V> {
+        ValuesMut::new(self.iter_mut())
+    }
+
     /// Takes all entries out, as a value that gives them back; the map is left empty. If that value
     /// is dropped before its end, it drops the rest; if it is leaked, so is the rest.
     ///
@@ -645,6 +667,50 @@ where
         Some((node.key(), node.value()))
     }
 
+    /// The value of a key, to be changed in place: nobody else uses the map.
+    ///
+    /// ```
+    /// let mut map = splitmap::HashMap::from([("key", 1)]);
+    /// *map.get_mut("key").unwrap() += 1;
+    /// assert_eq!(map.pin().get("key"), Some(&2));
+    /// ```
+    pub fn get_mut<Q>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        let hash = self.hash(key);
+        let node = self.table.get_mut(hash, |k| key.equivalent(k))?;
+        Some(node.entry_mut().1)
+    }
+
+    /// What `read` makes of the value of a key, if it is present: a read without a guard in sight.
+    /// Pins for the call; else as [`get`](Self::get).
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([("key", String::from("value"))]);
+    /// assert_eq!(map.view("key", |value| value.len()), Some(5));
+    /// ```
+    pub fn view<Q, T>(&self, key: &Q, read: impl FnOnce(&V) -> T) -> Option<T>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        self.get(key, &self.guard()).map(read)
+    }
+
+    /// A clone of the value of a key, if it is present: as [`view`](Self::view).
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([("key", String::from("value"))]);
+    /// assert_eq!(map.get_cloned("key"), Some(String::from("value")));
+    /// ```
+    pub fn get_cloned<Q>(&self, key: &Q) -> Option<V>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+        V: Clone,
+    {
+        self.view(key, V::clone)
+    }
+
     /// Whether a key is present: as [`get`](Self::get).
     ///
     /// ```
@@ -778,6 +844,37 @@ where
         self.remove_entry(key, guard).map(|(_, value)| value)
     }
 
+    /// The core's `remove_if`, for a closure that sees the node.
+    pub(crate) fn removal<'g, Q>(
+        &'g self,
+        key: &Q,
+        condemns: impl FnMut(&'g Node<K, V>) -> bool,
+        guard: &'g impl Guard<R>,
+    ) -> Removal<'g, Node<K, V>>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        let hash = self.hash(key);
+        let matches = |k: &K| key.equivalent(k);
+        let remove =
+            |table: &'g Table<K, V, R>, pinned| table.remove_if(hash, matches, condemns, pinned);
+        // SAFETY: an entry comes out, and no section.
+        unsafe { self.write(guard, remove) }
+    }
+
+    /// The core's `compute`, for a closure that sees the node, and the value that it gave before.
+    pub(crate) fn computed<'g, T>(
+        &'g self,
+        key: K,
+        decide: impl FnMut(Option<&'g Node<K, V>>, Option<V>) -> Decision<V, T>,
+        guard: &'g impl Guard<R>,
+    ) -> Computed<'g, K, V, (), T> {
+        let hash = self.hash(&key);
+        let compute = |table: &'g Table<K, V, R>, pinned| table.compute(hash, key, decide, pinned);
+        // SAFETY: entries come out, and what `decide` says, which knows no section.
+        unsafe { self.write(guard, compute) }
+    }
+
     /// Removes a key. Its entry is returned: as [`remove`](Self::remove).
     ///
     /// ```
@@ -793,11 +890,7 @@ where
     where
         Q: Equivalent<K> + Hash + ?Sized,
     {
-        let hash = self.hash(key);
-        let remove =
-            |table: &'g Table<K, V, R>, pinned| table.remove(hash, |k| key.equivalent(k), pinned);
-        // SAFETY: an entry comes out, and no section.
-        let node = unsafe { self.write(guard, remove) }?;
+        let node = self.removal(key, |_| true, guard).ok()??;
         Some((node.key(), node.value()))
     }
 }
@@ -870,6 +963,18 @@ where
     S: BuildHasher,
     R: Reclaim<Retired<K, V>>,
 {
+}
+
+impl<'m, K, V, S, R> IntoIterator for &'m mut HashMap<K, V, S, R>
+where
+    R: Reclaim<Retired<K, V>>,
+{
+    type Item = (&'m K, &'m mut V);
+    type IntoIter = IterMut<'m, K, V>;
+
+    fn into_iter(self) -> IterMut<'m, K, V> {
+        self.iter_mut()
+    }
 }
 
 impl<K, V, S, R> IntoIterator for HashMap<K, V, S, R>

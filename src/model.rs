@@ -101,23 +101,25 @@ impl Map {
     pub fn remove(&self, key: impl Into<Key>, pin: &Pin) -> Option<u64> {
         let key = key.into();
         let pinned = self.pinned(pin);
-        let node = self.table.remove(key.hash(), |k| *k == key, pinned)?;
-        Some(*node.value())
+        let removed = self
+            .table
+            .remove_if(key.hash(), |k| *k == key, |_| true, pinned);
+        removed.ok()?.map(|node| *node.value())
     }
 
     /// Replaces `from` by `to`; false if the key is absent or has another value.
     pub fn replace_if(&self, key: impl Into<Key>, from: u64, to: u64, pin: &Pin) -> bool {
         let key = key.into();
-        let (node, pinned) = (Some(Map::node(key, to)), self.pinned(pin));
+        let pinned = self.pinned(pin);
         self.table
-            .change_if(key.hash(), &key, node, |value| *value == from, pinned)
+            .change_if(key.hash(), key, Some(to), |value| *value == from, pinned)
     }
 
     /// Removes the key if it has this value.
     pub fn remove_if(&self, key: impl Into<Key>, value: u64, pin: &Pin) -> bool {
         let key = key.into();
         self.table
-            .change_if(key.hash(), &key, None, |v| *v == value, self.pinned(pin))
+            .change_if(key.hash(), key, None, |v| *v == value, self.pinned(pin))
     }
 
     /// `retain`.

@@ -7,6 +7,7 @@ use std::hash::{BuildHasher, Hash};
 
 use equivalent::Equivalent;
 
+use crate::compute::{Compute, Operation};
 use crate::iter::{Cursor, Iter, Keys, Scan, Values};
 use crate::map::{DefaultHashBuilder, HashMap, OccupiedError};
 use crate::raw::Retired;
@@ -218,6 +219,48 @@ where
     /// See [`HashMap::get_or_insert_with`].
     pub fn get_or_insert_with(&self, key: K, make: impl FnOnce() -> V) -> &V {
         self.map.get_or_insert_with(key, make, &self.guard)
+    }
+
+    /// See [`HashMap::update`].
+    pub fn update(&self, key: K, update: impl FnMut(&V) -> V) -> Option<&V> {
+        self.map.update(key, update, &self.guard)
+    }
+
+    /// See [`HashMap::update_or_insert`].
+    pub fn update_or_insert(&self, key: K, update: impl FnMut(&V) -> V, value: V) -> &V {
+        self.map.update_or_insert(key, update, value, &self.guard)
+    }
+
+    /// See [`HashMap::update_or_insert_with`].
+    pub fn update_or_insert_with(
+        &self,
+        key: K,
+        update: impl FnMut(&V) -> V,
+        make: impl FnOnce() -> V,
+    ) -> &V {
+        self.map
+            .update_or_insert_with(key, update, make, &self.guard)
+    }
+
+    /// See [`HashMap::compute`].
+    pub fn compute<'g, T>(
+        &'g self,
+        key: K,
+        compute: impl FnMut(Option<(&'g K, &'g V)>) -> Operation<V, T>,
+    ) -> Compute<'g, K, V, T> {
+        self.map.compute(key, compute, &self.guard)
+    }
+
+    /// See [`HashMap::remove_if`].
+    pub fn remove_if<Q>(
+        &self,
+        key: &Q,
+        condemns: impl FnMut(&K, &V) -> bool,
+    ) -> Result<Option<(&K, &V)>, (&K, &V)>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        self.map.remove_if(key, condemns, &self.guard)
     }
 
     /// See [`HashMap::remove`].

@@ -421,17 +421,19 @@ impl<N: Linked> Link<N> {
     }
 
     /// Marks the owner of this link as replaced and makes `node` its successor, in one step.
-    /// Returns the word of a link to the replacement; the node comes back if the link has changed.
+    /// Returns the replacement, and the word of a link to it; the node comes back if the link has
+    /// changed.
     pub(crate) fn replace<'g>(
         &'g self,
         from: Word<'g, N>,
         node: Box<N>,
-    ) -> Result<Word<'g, N>, Box<N>> {
+    ) -> Result<(&'g N, Word<'g, N>), Box<N>> {
         let pointer = Box::into_raw(node);
         let to = Word::new(pointer.cast());
         // Release, Acquire: see `swing`.
         if self.swing(from, to.marked(), Ordering::AcqRel) {
-            Ok(to)
+            // SAFETY: the node was just linked, by this thread, under the guard of `'g`.
+            Ok((unsafe { &*pointer }, to))
         } else {
             // SAFETY: the pointer came out of the box above, and nobody else has seen it.
             Err(unsafe { Box::from_raw(pointer) })

@@ -95,6 +95,15 @@ impl<'g, N> Cursor<'g, N> {
 /// The node that was linked, or the node to be linked if the place had changed.
 type Linking<'g, K, V, M> = Result<&'g Node<K, V, M>, Box<Node<K, V, M>>>;
 
+/// A replaced node and the one in its place, or the node to be linked if the place had changed.
+type Replacing<'g, K, V, M> = Result<Replaced<'g, Node<K, V, M>>, Box<Node<K, V, M>>>;
+
+/// A replaced node, and the one in its place.
+pub(crate) struct Replaced<'g, N> {
+    pub(crate) old: &'g N,
+    pub(crate) new: &'g N,
+}
+
 /// An unmarked node with a key, and the place before it.
 pub(crate) struct Found<'g, N> {
     cursor: Cursor<'g, N>,
@@ -461,18 +470,21 @@ where
         cursor.prev.publish(cursor.word, node, Presence::NONE)
     }
 
-    /// Puts `node` in the place of a node with its key, and returns the old one, which is unlinked
-    /// when this returns. `node` comes back if the old one has changed.
+    /// Puts `node` in the place of a node with its key, which is unlinked when this returns. `node`
+    /// comes back if the old one has changed.
     pub(crate) fn replace(
         self,
-        found: Found<'g, Node<K, V, M>>,
+        found: &Found<'g, Node<K, V, M>>,
         node: Box<Node<K, V, M>>,
-    ) -> Linking<'g, K, V, M> {
+    ) -> Replacing<'g, K, V, M> {
         node.next().store_unpublished(found.next.bare());
         // Linearization point of a replacement.
-        let new = found.node.next().replace(found.next, node)?;
-        self.unlink(found.cursor, found.node.hash(), new);
-        Ok(found.node)
+        let (new, word) = found.node.next().replace(found.next, node)?;
+        self.unlink(found.cursor, found.node.hash(), word);
+        Ok(Replaced {
+            old: found.node,
+            new,
+        })
     }
 
     /// Removes a node, which is unlinked when this returns true. False if it has changed.

@@ -14,6 +14,7 @@
 //! table       hash -> where its search starts; the operations
 //! build       a table whose entries are all there at the start
 //! drain       a table whose entries are all taken out at the end
+//! exclusive   a table that is borrowed mutably
 //! resize      growth and shrinking: published at once, done in strides
 //! list        find, link, replace, remove; the readers' walk
 //! retired     what is handed to the reclaimer
@@ -26,6 +27,7 @@
 mod build;
 mod directory;
 mod drain;
+mod exclusive;
 mod link;
 mod list;
 mod node;
@@ -38,9 +40,10 @@ mod table;
 mod audit;
 
 pub(crate) use drain::Nodes;
+pub(crate) use exclusive::WalkMut;
 pub(crate) use list::Walk;
 pub(crate) use node::Node;
 #[cfg(loom)]
 pub use resize::Claim;
 pub use retired::Retired;
-pub(crate) use table::{Inserted, Table, Unused};
+pub(crate) use table::{Computed, Decision, Inserted, Removal, Table, Unused};

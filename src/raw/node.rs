@@ -61,6 +61,11 @@ impl<K, V, M> Node<K, V, M> {
     }
 
     /// The entry of a node that nobody else can reach.
+    pub(crate) fn entry_mut(&mut self) -> (&K, &mut V) {
+        (&self.key, &mut self.value)
+    }
+
+    /// The entry of a node that nobody else can reach.
     pub(crate) fn into_entry(self) -> (K, V) {
         (self.key, self.value)
     }

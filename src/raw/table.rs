@@ -8,8 +8,9 @@
 use crate::raw::build;
 use crate::raw::directory::{State, View};
 use crate::raw::drain::Nodes;
+use crate::raw::exclusive::WalkMut;
 use crate::raw::link::Presence;
-use crate::raw::list::{Find, List, Walk, Walked, lookup, walk};
+use crate::raw::list::{Find, List, Replaced, Walk, Walked, lookup, walk};
 use crate::raw::node::Node;
 use crate::raw::order::Order;
 #[cfg(loom)]
@@ -50,6 +51,57 @@ pub(crate) enum Inserted<'g, K, V, M, F> {
         key: K,
         value: Unused<V, F>,
     },
+}
+
+/// What is to become of a key.
+pub(crate) enum Decision<V, T> {
+    /// This is its value.
+    Put(V),
+    /// It is removed.
+    Remove,
+    /// It stays as it is.
+    Leave(T),
+}
+
+/// What became of a `compute`.
+pub(crate) enum Computed<'g, K, V, M, T> {
+    Inserted(&'g Node<K, V, M>),
+    Replaced(Replaced<'g, Node<K, V, M>>),
+    Removed(&'g Node<K, V, M>),
+    /// It was to be removed, and was not there.
+    Absent,
+    /// It stays as it was.
+    Left(T),
+}
+
+/// What became of a `remove_if`.
+pub(crate) type Removal<'g, N> = Result<Option<&'g N>, &'g N>;
+
+/// Where a `compute` stands: with the key, and a value from an earlier decision.
+enum Plan<K, V, M> {
+    Undecided(K, Option<V>),
+    Put(Box<Node<K, V, M>>),
+    Remove(K),
+}
+
+impl<K, V, M> Plan<K, V, M> {
+    fn key(&self) -> &K {
+        match self {
+            Plan::Undecided(key, _) | Plan::Remove(key) => key,
+            Plan::Put(node) => node.key(),
+        }
+    }
+
+    fn undecided(self) -> Self {
+        match self {
+            Plan::Put(node) => {
+                let (key, value) = node.into_entry();
+                Plan::Undecided(key, Some(value))
+            }
+            Plan::Remove(key) => Plan::Undecided(key, None),
+            undecided @ Plan::Undecided(..) => undecided,
+        }
+    }
 }
 
 /// A value that was not inserted: as it was made, or what was to make it.
@@ -189,13 +241,92 @@ where
                     }
                     Err(node) => node,
                 },
-                Find::Found(found) => match list.replace(found, node) {
-                    Ok(old) => {
+                Find::Found(found) => match list.replace(&found, node) {
+                    Ok(replaced) => {
                         self.written(list, view, 0);
-                        return Some(old);
+                        return Some(replaced.old);
                     }
                     Err(node) => node,
                 },
+            };
+            view = self.state.view();
+        }
+    }
+
+    /// Does with a key what `decide` says, which sees its node, if it is present, and, when it is
+    /// asked again, the value that it gave before. It is asked again only when the node is another
+    /// one: what was decided for this one still stands when something else has come between.
+    pub(crate) fn compute<'g, T>(
+        &'g self,
+        hash: u64,
+        key: K,
+        mut decide: impl FnMut(Option<&'g Node<K, V, M>>, Option<V>) -> Decision<V, T>,
+        pinned: Pinned<'g, R>,
+    ) -> Computed<'g, K, V, M, T>
+    where
+        K: Eq,
+        M: Default,
+    {
+        let list = self.list(pinned);
+        let mut view = self.state.view();
+        let mut plan = Plan::Undecided(key, None);
+        // What `plan` was decided for.
+        let mut seen: Option<&'g Node<K, V, M>> = None;
+        loop {
+            let searched = list.find(view, hash, |k| k == plan.key());
+            let node = match &searched.find {
+                Find::Found(found) => Some(found.node),
+                Find::Absent(_) => None,
+            };
+            if !node
+                .map(std::ptr::from_ref)
+                .eq(&seen.map(std::ptr::from_ref))
+            {
+                plan = plan.undecided();
+                seen = node;
+            }
+            if let Plan::Undecided(key, value) = plan {
+                plan = match decide(node, value) {
+                    Decision::Put(value) => Plan::Put(Node::new(hash, key, value)),
+                    Decision::Remove => Plan::Remove(key),
+                    Decision::Leave(answer) => {
+                        self.changed_nothing(list, searched.retired);
+                        return Computed::Left(answer);
+                    }
+                };
+            }
+            plan = match (plan, &searched.find) {
+                (Plan::Put(new), Find::Found(found)) => match list.replace(found, new) {
+                    Ok(replaced) => {
+                        self.written(list, view, 0);
+                        return Computed::Replaced(replaced);
+                    }
+                    Err(new) => Plan::Put(new),
+                },
+                (Plan::Put(new), Find::Absent(_)) if view.directory().base().is_none() => {
+                    // The first write of the map: what was found is nowhere.
+                    self.state.occupied();
+                    Plan::Put(new)
+                }
+                (Plan::Put(new), &Find::Absent(cursor)) => match list.link(cursor, new) {
+                    Ok(new) => {
+                        self.written(list, view, 1);
+                        return Computed::Inserted(new);
+                    }
+                    Err(new) => Plan::Put(new),
+                },
+                (Plan::Remove(key), Find::Found(found)) => {
+                    if list.remove(found) {
+                        self.written(list, view, -1);
+                        return Computed::Removed(found.node);
+                    }
+                    Plan::Remove(key)
+                }
+                (Plan::Remove(_), Find::Absent(_)) => {
+                    self.changed_nothing(list, searched.retired);
+                    return Computed::Absent;
+                }
+                (Plan::Undecided(..), _) => unreachable!("decided above"),
             };
             view = self.state.view();
         }
@@ -254,27 +385,38 @@ where
         }
     }
 
-    /// Removes a key. Its node is returned.
-    pub(crate) fn remove<'g>(
+    /// Removes a key, if its node is one that `condemns` accepts, which is asked once for each node
+    /// that it meets: `Ok` with the node, or with `None` if the key is absent; `Err` with a node that
+    /// was refused.
+    pub(crate) fn remove_if<'g>(
         &'g self,
         hash: u64,
         mut matches: impl FnMut(&K) -> bool,
+        mut condemns: impl FnMut(&'g Node<K, V, M>) -> bool,
         pinned: Pinned<'g, R>,
-    ) -> Option<&'g Node<K, V, M>> {
+    ) -> Removal<'g, Node<K, V, M>> {
         let mut view = self.state.view();
         if Self::is_surely_absent(view, hash) {
-            return None;
+            return Ok(None);
         }
         let list = self.list(pinned);
+        let mut condemned: Option<&'g Node<K, V, M>> = None;
         loop {
             let searched = list.find(view, hash, &mut matches);
             let Find::Found(found) = searched.find else {
                 self.changed_nothing(list, searched.retired);
-                return None;
+                return Ok(None);
             };
+            if !condemned.is_some_and(|node| std::ptr::eq(node, found.node)) {
+                if !condemns(found.node) {
+                    self.changed_nothing(list, searched.retired);
+                    return Err(found.node);
+                }
+                condemned = Some(found.node);
+            }
             if list.remove(&found) {
                 self.written(list, view, -1);
-                return Some(found.node);
+                return Ok(Some(found.node));
             }
             view = self.state.view();
         }
@@ -349,6 +491,22 @@ where
     /// All nodes with this hash or a greater one, in the list's order.
     pub(crate) fn walk<'g>(&'g self, from: u64, _: Protected<'g, R>) -> Walk<'g, K, V, M> {
         Walk::new(from, &self.state)
+    }
+
+    /// All nodes, to be changed.
+    pub(crate) fn walk_mut(&mut self) -> WalkMut<'_, Node<K, V, M>> {
+        WalkMut::new(0, &mut self.state)
+    }
+
+    /// The node of a key, to be changed.
+    pub(crate) fn get_mut(
+        &mut self,
+        hash: u64,
+        mut matches: impl FnMut(&K) -> bool,
+    ) -> Option<&mut Node<K, V, M>> {
+        WalkMut::new(hash, &mut self.state)
+            .take_while(|node| node.hash() <= hash)
+            .find(|node| node.hash() == hash && matches(node.key()))
     }
 
     /// All nodes, and how many they are; nothing else is left of the table, and garbage is freed.
@@ -478,41 +636,30 @@ where
         self.list(pinned).finish_claimed(claim);
     }
 
-    /// Changes the value of a key that is present with a value that `accepts`: to that of `node`,
-    /// or, without one, by removing it. False if there is no such key or value.
+    /// Changes the value of a key that is present with a value that `accepts`, or removes it. False
+    /// if there is no such key or value.
     pub(crate) fn change_if(
         &self,
         hash: u64,
-        key: &K,
-        mut node: Option<Box<Node<K, V, M>>>,
+        key: K,
+        to: Option<V>,
         accepts: impl Fn(&V) -> bool,
         pinned: Pinned<'_, R>,
     ) -> bool
     where
         K: Eq,
+        M: Default,
+        V: Clone,
     {
-        let list = self.list(pinned);
-        loop {
-            let view = self.state.view();
-            let Find::Found(found) = list.find(view, hash, |k| k == key).find else {
-                return false;
-            };
-            if !accepts(found.node.value()) {
-                return false;
-            }
-            if let Some(new) = node.take() {
-                match list.replace(found, new) {
-                    Ok(_) => {
-                        self.written(list, view, 0);
-                        return true;
-                    }
-                    Err(new) => node = Some(new),
-                }
-            } else if list.remove(&found) {
-                self.written(list, view, -1);
-                return true;
-            }
-        }
+        let decide = |node: Option<&Node<K, V, M>>, _| match (node, &to) {
+            (Some(node), Some(to)) if accepts(node.value()) => Decision::Put(to.clone()),
+            (Some(node), None) if accepts(node.value()) => Decision::Remove,
+            _ => Decision::Leave(()),
+        };
+        matches!(
+            self.compute(hash, key, decide, pinned),
+            Computed::Replaced(_) | Computed::Removed(_)
+        )
     }
 
     /// Whether a growth is under way.

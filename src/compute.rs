@@ -1,0 +1,267 @@
+//! Changes that depend on the value there is: [`compute`](HashMap::compute), and what is said more
+//! easily without it.
+//!
+//! A value is never changed in place: a closure sees the current one and says what is to be there
+//! instead, and one compare-and-swap puts it there if the current one still is. If not, the closure
+//! is asked again, with the newer value. It is asked once for each value that it meets, so without
+//! others at the same key once.
+
+#![forbid(unsafe_code)]
+
+use std::hash::{BuildHasher, Hash};
+
+use equivalent::Equivalent;
+
+use crate::map::HashMap;
+use crate::raw::{Computed, Decision, Node, Retired};
+use crate::reclaim::{Guard, Reclaim};
+
+/// What a closure wants done with a key: [`HashMap::compute`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation<V, T> {
+    /// Insert this value, in place of one that may be there.
+    Insert(V),
+    /// Remove the key.
+    Remove,
+    /// Leave everything as it is, with this as the answer.
+    Abort(T),
+}
+
+/// What became of a key: [`HashMap::compute`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compute<'g, K, V, T> {
+    /// The key was absent, and has this entry now.
+    Inserted(&'g K, &'g V),
+    /// The key was present, and has a new entry.
+    Updated {
+        /// The entry that it had.
+        old: (&'g K, &'g V),
+        /// The entry that it has.
+        new: (&'g K, &'g V),
+    },
+    /// The key was present with this entry, and is removed.
+    Removed(&'g K, &'g V),
+    /// Nothing has changed.
+    Aborted(T),
+}
+
+fn entry<K, V>(node: &Node<K, V>) -> (&K, &V) {
+    (node.key(), node.value())
+}
+
+impl<K, V, S, R> HashMap<K, V, S, R>
+where
+    K: Hash + Eq,
+    S: BuildHasher,
+    R: Reclaim<Retired<K, V>>,
+{
+    /// What the core's `compute` makes of a closure that sees the entry, and the value that it gave
+    /// before and that was not needed.
+    fn decide<'g, T>(
+        &'g self,
+        key: K,
+        mut decide: impl FnMut(Option<(&'g K, &'g V)>, Option<V>) -> Decision<V, T>,
+        guard: &'g impl Guard<R>,
+    ) -> Computed<'g, K, V, (), T> {
+        let decide = |node: Option<&'g Node<K, V>>, lost| decide(node.map(entry), lost);
+        self.computed(key, decide, guard)
+    }
+
+    /// Does with a key what a closure says, in one instant: what it decides is done to the very
+    /// entry that it has seen.
+    ///
+    /// The closure is called once, and once more for each other entry that it meets because
+    /// others change the key meanwhile; a value that it gave for an earlier one is dropped. It is
+    /// not called under any lock, and may use this map. `Remove` of a key that is absent is
+    /// answered by the panic below.
+    ///
+    /// Allocates a node for `Insert`. Lock-free (guarantee **B**) but for what the closure does.
+    ///
+    /// # Panics
+    ///
+    /// If the closure does; the map is as if this had not been called. If it wants a key removed
+    /// that is absent.
+    ///
+    /// ```
+    /// use splitmap::{Compute, HashMap, Operation};
+    ///
+    /// let map = HashMap::from([("tickets", 2)]);
+    /// let guard = map.guard();
+    /// let take = |entry: Option<(&&str, &u32)>| match entry {
+    ///     Some((_, &1)) => Operation::Remove,
+    ///     Some((_, left)) => Operation::Insert(left - 1),
+    ///     None => Operation::Abort("sold out"),
+    /// };
+    /// assert!(matches!(map.compute("tickets", take, &guard), Compute::Updated { .. }));
+    /// assert_eq!(map.compute("tickets", take, &guard), Compute::Removed(&"tickets", &1));
+    /// assert_eq!(map.compute("tickets", take, &guard), Compute::Aborted("sold out"));
+    /// ```
+    pub fn compute<'g, T>(
+        &'g self,
+        key: K,
+        mut compute: impl FnMut(Option<(&'g K, &'g V)>) -> Operation<V, T>,
+        guard: &'g impl Guard<R>,
+    ) -> Compute<'g, K, V, T> {
+        let decide = |entry: Option<_>, lost| {
+            drop(lost);
+            let is_absent = entry.is_none();
+            match compute(entry) {
+                Operation::Insert(value) => Decision::Put(value),
+                Operation::Remove => {
+                    assert!(
+                        !is_absent,
+                        "splitmap: a key that is absent cannot be removed"
+                    );
+                    Decision::Remove
+                }
+                Operation::Abort(answer) => Decision::Leave(answer),
+            }
+        };
+        match self.decide(key, decide, guard) {
+            Computed::Inserted(node) => Compute::Inserted(node.key(), node.value()),
+            Computed::Replaced(replaced) => Compute::Updated {
+                old: entry(replaced.old),
+                new: entry(replaced.new),
+            },
+            Computed::Removed(node) => Compute::Removed(node.key(), node.value()),
+            Computed::Left(answer) => Compute::Aborted(answer),
+            Computed::Absent => unreachable!("decided for a key that is present"),
+        }
+    }
+
+    /// Replaces the value of a key by what `update` makes of it, and returns the new one; `None`,
+    /// and nothing is done, if the key is absent.
+    ///
+    /// A new entry is put in the place of the old one, with the key that is given: who holds a
+    /// reference to the old value sees no change. To change values in place, put an atomic or a
+    /// lock into them.
+    ///
+    /// `update` is called again when others have changed the value meanwhile. Allocates a node if
+    /// the key is present. Lock-free (guarantee **B**) but for what `update` does.
+    ///
+    /// # Panics
+    ///
+    /// If `update` does; the map is as if this had not been called.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([("count", 1)]);
+    /// let guard = map.guard();
+    /// assert_eq!(map.update("count", |count| count + 1, &guard), Some(&2));
+    /// assert_eq!(map.update("other", |count| count + 1, &guard), None);
+    /// ```
+    pub fn update<'g>(
+        &'g self,
+        key: K,
+        mut update: impl FnMut(&V) -> V,
+        guard: &'g impl Guard<R>,
+    ) -> Option<&'g V> {
+        let decide = |entry: Option<(_, &V)>, lost| {
+            drop(lost);
+            entry.map_or(Decision::Leave(()), |(_, value)| {
+                Decision::Put(update(value))
+            })
+        };
+        match self.decide(key, decide, guard) {
+            Computed::Replaced(replaced) => Some(replaced.new.value()),
+            _ => None,
+        }
+    }
+
+    /// Replaces the value of a key by what `update` makes of it, or inserts `value` if the key is
+    /// absent; returns the value that is there then.
+    ///
+    /// As [`update`](Self::update). A `value` that is not needed is dropped.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::new();
+    /// let guard = map.guard();
+    /// assert_eq!(map.update_or_insert("count", |count| count + 1, 1, &guard), &1);
+    /// assert_eq!(map.update_or_insert("count", |count| count + 1, 1, &guard), &2);
+    /// ```
+    pub fn update_or_insert<'g>(
+        &'g self,
+        key: K,
+        update: impl FnMut(&V) -> V,
+        value: V,
+        guard: &'g impl Guard<R>,
+    ) -> &'g V {
+        self.update_or_insert_with(key, update, || value, guard)
+    }
+
+    /// Replaces the value of a key by what `update` makes of it, or inserts what `make` returns if
+    /// the key is absent; returns the value that is there then.
+    ///
+    /// As [`update`](Self::update). `make` is called at most once: if the key comes before its value
+    /// is in, the value is kept for the case that the key goes again, and dropped otherwise.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::new();
+    /// let guard = map.guard();
+    /// assert_eq!(map.update_or_insert_with("count", |count| count + 1, || 1, &guard), &1);
+    /// assert_eq!(map.update_or_insert_with("count", |count| count + 1, || 1, &guard), &2);
+    /// ```
+    pub fn update_or_insert_with<'g>(
+        &'g self,
+        key: K,
+        mut update: impl FnMut(&V) -> V,
+        make: impl FnOnce() -> V,
+        guard: &'g impl Guard<R>,
+    ) -> &'g V {
+        let (mut make, mut made) = (Some(make), None);
+        let mut last_was_made = false;
+        let decide = |entry: Option<(_, &V)>, lost: Option<V>| {
+            if last_was_made {
+                made = lost;
+            }
+            last_was_made = entry.is_none();
+            Decision::<V, std::convert::Infallible>::Put(match entry {
+                Some((_, value)) => update(value),
+                None => made.take().unwrap_or_else(|| {
+                    let make = make.take().expect("what was made came back");
+                    make()
+                }),
+            })
+        };
+        match self.decide(key, decide, guard) {
+            Computed::Inserted(node) => node.value(),
+            Computed::Replaced(replaced) => replaced.new.value(),
+            Computed::Removed(_) | Computed::Absent => unreachable!("a value was put there"),
+            Computed::Left(answer) => match answer {},
+        }
+    }
+
+    /// Removes a key if its entry is one that `condemns` accepts: `Ok` with the entry, or with
+    /// `None` if the key is absent; `Err` with an entry that was refused, and is still there.
+    ///
+    /// What is removed is the very entry that was accepted. `condemns` is called again when others
+    /// have replaced it meanwhile. Lock-free (guarantee **B**) but for what `condemns` does.
+    ///
+    /// # Errors
+    ///
+    /// If the entry was refused.
+    ///
+    /// # Panics
+    ///
+    /// If `condemns` does; the map is as if this had not been called.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([("key", 1)]);
+    /// let guard = map.guard();
+    /// assert_eq!(map.remove_if("key", |_, value| *value > 1, &guard), Err((&"key", &1)));
+    /// assert_eq!(map.remove_if("key", |_, value| *value > 0, &guard), Ok(Some((&"key", &1))));
+    /// assert_eq!(map.remove_if("key", |_, value| *value > 0, &guard), Ok(None));
+    /// ```
+    pub fn remove_if<'g, Q>(
+        &'g self,
+        key: &Q,
+        mut condemns: impl FnMut(&K, &V) -> bool,
+        guard: &'g impl Guard<R>,
+    ) -> Result<Option<(&'g K, &'g V)>, (&'g K, &'g V)>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        let condemns = |node: &'g Node<K, V>| condemns(node.key(), node.value());
+        let removal = self.removal(key, condemns, guard);
+        removal.map(|node| node.map(entry)).map_err(entry)
+    }
+}
