@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::convert::Infallible;
 use std::hash::{BuildHasher, Hash};
 
 use equivalent::Equivalent;
@@ -59,12 +60,86 @@ where
     /// before and that was not needed.
     fn decide<'g, T>(
         &'g self,
+        hash: u64,
         key: K,
         mut decide: impl FnMut(Option<(&'g K, &'g V)>, Option<V>) -> Decision<V, T>,
         guard: &'g impl Guard<R>,
     ) -> Computed<'g, K, V, (), T> {
         let decide = |node: Option<&'g Node<K, V>>, lost| decide(node.map(entry), lost);
-        self.computed(key, decide, guard)
+        self.computed(hash, key, decide, guard)
+    }
+
+    /// As `update`, for a key with this hash; the key comes back if it is absent.
+    pub(crate) fn update_hashed<'g>(
+        &'g self,
+        hash: u64,
+        key: K,
+        update: &mut impl FnMut(&V) -> V,
+        guard: &'g impl Guard<R>,
+    ) -> Result<&'g V, K> {
+        let decide = |entry: Option<(_, &V)>, lost| {
+            drop(lost);
+            entry.map_or(Decision::Leave(()), |(_, value)| {
+                Decision::Put(update(value))
+            })
+        };
+        match self.decide(hash, key, decide, guard) {
+            Computed::Replaced(replaced) => Ok(replaced.new.value()),
+            Computed::Left(key, ()) => Err(key),
+            _ => unreachable!("only an entry that is there is changed, to a value"),
+        }
+    }
+
+    /// As `update_or_insert_with`, for a key with this hash.
+    pub(crate) fn update_or_insert_hashed<'g>(
+        &'g self,
+        hash: u64,
+        key: K,
+        mut update: impl FnMut(&V) -> V,
+        make: impl FnOnce() -> V,
+        guard: &'g impl Guard<R>,
+    ) -> &'g V {
+        let (mut make, mut made) = (Some(make), None);
+        let mut last_was_made = false;
+        let decide = |entry: Option<(_, &V)>, lost: Option<V>| {
+            if last_was_made {
+                made = lost;
+            }
+            last_was_made = entry.is_none();
+            Decision::<V, Infallible>::Put(match entry {
+                Some((_, value)) => update(value),
+                None => made.take().unwrap_or_else(|| {
+                    let make = make.take().expect("what was made came back");
+                    make()
+                }),
+            })
+        };
+        match self.decide(hash, key, decide, guard) {
+            Computed::Inserted(node) => node.value(),
+            Computed::Replaced(replaced) => replaced.new.value(),
+            Computed::Removed(_) | Computed::Absent => unreachable!("a value was put there"),
+            Computed::Left(_, answer) => match answer {},
+        }
+    }
+
+    /// Puts an entry there, whatever is there: the one that was replaced, and the new one.
+    pub(crate) fn put_hashed<'g>(
+        &'g self,
+        hash: u64,
+        key: K,
+        value: V,
+        guard: &'g impl Guard<R>,
+    ) -> (Option<&'g Node<K, V>>, &'g Node<K, V>) {
+        let mut value = Some(value);
+        let decide = |_: Option<&Node<K, V>>, lost: Option<V>| {
+            Decision::<V, Infallible>::Put(lost.or_else(|| value.take()).expect("given once"))
+        };
+        match self.computed(hash, key, decide, guard) {
+            Computed::Inserted(node) => (None, node),
+            Computed::Replaced(replaced) => (Some(replaced.old), replaced.new),
+            Computed::Removed(_) | Computed::Absent => unreachable!("a value was put there"),
+            Computed::Left(_, answer) => match answer {},
+        }
     }
 
     /// Does with a key what a closure says, in one instant: what it decides is done to the very
@@ -117,14 +192,14 @@ where
                 Operation::Abort(answer) => Decision::Leave(answer),
             }
         };
-        match self.decide(key, decide, guard) {
+        match self.decide(self.hash(&key), key, decide, guard) {
             Computed::Inserted(node) => Compute::Inserted(node.key(), node.value()),
             Computed::Replaced(replaced) => Compute::Updated {
                 old: entry(replaced.old),
                 new: entry(replaced.new),
             },
             Computed::Removed(node) => Compute::Removed(node.key(), node.value()),
-            Computed::Left(answer) => Compute::Aborted(answer),
+            Computed::Left(_, answer) => Compute::Aborted(answer),
             Computed::Absent => unreachable!("decided for a key that is present"),
         }
     }
@@ -155,16 +230,8 @@ where
         mut update: impl FnMut(&V) -> V,
         guard: &'g impl Guard<R>,
     ) -> Option<&'g V> {
-        let decide = |entry: Option<(_, &V)>, lost| {
-            drop(lost);
-            entry.map_or(Decision::Leave(()), |(_, value)| {
-                Decision::Put(update(value))
-            })
-        };
-        match self.decide(key, decide, guard) {
-            Computed::Replaced(replaced) => Some(replaced.new.value()),
-            _ => None,
-        }
+        self.update_hashed(self.hash(&key), key, &mut update, guard)
+            .ok()
     }
 
     /// Replaces the value of a key by what `update` makes of it, or inserts `value` if the key is
@@ -203,31 +270,11 @@ where
     pub fn update_or_insert_with<'g>(
         &'g self,
         key: K,
-        mut update: impl FnMut(&V) -> V,
+        update: impl FnMut(&V) -> V,
         make: impl FnOnce() -> V,
         guard: &'g impl Guard<R>,
     ) -> &'g V {
-        let (mut make, mut made) = (Some(make), None);
-        let mut last_was_made = false;
-        let decide = |entry: Option<(_, &V)>, lost: Option<V>| {
-            if last_was_made {
-                made = lost;
-            }
-            last_was_made = entry.is_none();
-            Decision::<V, std::convert::Infallible>::Put(match entry {
-                Some((_, value)) => update(value),
-                None => made.take().unwrap_or_else(|| {
-                    let make = make.take().expect("what was made came back");
-                    make()
-                }),
-            })
-        };
-        match self.decide(key, decide, guard) {
-            Computed::Inserted(node) => node.value(),
-            Computed::Replaced(replaced) => replaced.new.value(),
-            Computed::Removed(_) | Computed::Absent => unreachable!("a value was put there"),
-            Computed::Left(answer) => match answer {},
-        }
+        self.update_or_insert_hashed(self.hash(&key), key, update, make, guard)
     }
 
     /// Removes a key if its entry is one that `condemns` accepts: `Ok` with the entry, or with
@@ -261,7 +308,7 @@ where
         Q: Equivalent<K> + Hash + ?Sized,
     {
         let condemns = |node: &'g Node<K, V>| condemns(node.key(), node.value());
-        let removal = self.removal(key, condemns, guard);
+        let removal = self.removal(self.hash(key), key, condemns, guard);
         removal.map(|node| node.map(entry)).map_err(entry)
     }
 }

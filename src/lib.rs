@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod builder;
 mod compute;
+mod entry;
+mod hashing;
 mod iter;
 mod map;
 #[cfg(loom)]
@@ -12,10 +15,13 @@ mod reclaim;
 mod stats;
 mod sync;
 
+pub use builder::HashMapBuilder;
 pub use compute::{Compute, Operation};
+pub use entry::{Entry, EntryRef, Modified, OccupiedEntry, VacantEntry};
 pub use equivalent::Equivalent;
+pub use hashing::{DefaultHashBuilder, DefaultHasher};
 pub use iter::{Cursor, Drain, IntoIter, Iter, IterMut, Keys, Scan, Values, ValuesMut};
-pub use map::{DefaultHashBuilder, HashMap, HashMapBuilder, OccupiedError};
+pub use map::{HashMap, OccupiedError};
 pub use pinned::HashMapRef;
 pub use raw::Retired;
 #[cfg(all(feature = "crossbeam-epoch", not(loom)))]

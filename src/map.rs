@@ -1,16 +1,17 @@
 //! The map: the methods that take a guard. Checks the guard once, hashes the key once, mixes the
 //! hash, and leaves the rest to the core.
 
-use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
 
 use equivalent::Equivalent;
 
+use crate::builder::HashMapBuilder;
+use crate::hashing::{DefaultHashBuilder, mix};
 use crate::iter::{Cursor, Drain, IntoIter, Iter, IterMut, Keys, Scan, Values, ValuesMut};
-use crate::raw::{Computed, Decision, Inserted, Node, Removal, Retired, Table, Unused};
+use crate::raw::{Computed, Decision, Inserted, Node, Removal, Retired, Table};
 use crate::reclaim::{
     DefaultReclaimer, Guard, LocalGuard, OwnedGuard, Pinned, Protected, Reclaim, ReclaimOwned,
 };
@@ -90,62 +91,6 @@ where
 {
 }
 
-/// The hasher of a map that names none: `foldhash`, seeded at random for each map.
-///
-/// It resists accidents and simple attacks, not a determined one; a map whose keys an adversary
-/// chooses wants `std::hash::RandomState`.
-#[derive(Clone, Debug, Default)]
-pub struct DefaultHashBuilder(foldhash::fast::RandomState);
-
-impl BuildHasher for DefaultHashBuilder {
-    type Hasher = DefaultHasher;
-
-    #[inline(always)]
-    fn build_hasher(&self) -> DefaultHasher {
-        DefaultHasher(self.0.build_hasher())
-    }
-}
-
-/// What [`DefaultHashBuilder`] builds.
-#[derive(Clone)]
-pub struct DefaultHasher(foldhash::fast::FoldHasher<'static>);
-
-impl fmt::Debug for DefaultHasher {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DefaultHasher").finish_non_exhaustive()
-    }
-}
-
-macro_rules! forward {
-    ($($write:ident: $type:ty),*) => {
-        $(#[inline(always)]
-        fn $write(&mut self, value: $type) {
-            self.0.$write(value);
-        })*
-    };
-}
-
-impl Hasher for DefaultHasher {
-    forward!(write: &[u8], write_u8: u8, write_u16: u16, write_u32: u32, write_u64: u64,
-        write_u128: u128, write_usize: usize, write_i8: i8, write_i16: i16, write_i32: i32,
-        write_i64: i64, write_i128: i128, write_isize: isize);
-
-    #[inline(always)]
-    fn finish(&self) -> u64 {
-        self.0.finish()
-    }
-}
-
-/// Spreads a hash over all its bits by one folded multiplication. Buckets go by the top bits and
-/// presence by the lowest, while the hashes that a weak hasher makes may differ in any.
-#[inline(always)]
-fn mix(hash: u64) -> u64 {
-    // Odd, about half of its bits set, and without a pattern.
-    const FACTOR: u64 = 0xa076_1d64_78bd_642f;
-    let product = u128::from(hash) * u128::from(FACTOR);
-    product as u64 ^ (product >> 64) as u64
-}
-
 impl<K, V> HashMap<K, V>
 where
     DefaultReclaimer: Reclaim<Retired<K, V>>,
@@ -189,11 +134,7 @@ where
     /// assert!(map.is_empty());
     /// ```
     pub fn builder() -> HashMapBuilder<K, V> {
-        HashMapBuilder {
-            capacity: 0,
-            hash_builder: DefaultHashBuilder::default(),
-            _map: PhantomData,
-        }
+        HashMapBuilder::new()
     }
 }
 
@@ -245,7 +186,7 @@ impl<K, V, S, R> HashMap<K, V, S, R>
 where
     R: Reclaim<Retired<K, V>>,
 {
-    fn of(table: Table<K, V, R>, hash_builder: S) -> Self {
+    pub(crate) fn of(table: Table<K, V, R>, hash_builder: S) -> Self {
         HashMap {
             table,
             hash_builder,
@@ -613,7 +554,7 @@ where
     R: Reclaim<Retired<K, V>>,
 {
     #[inline(always)]
-    fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
+    pub(crate) fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
         mix(self.hash_builder.hash_one(key))
     }
 
@@ -622,9 +563,22 @@ where
     where
         Q: Equivalent<K> + Hash + ?Sized,
     {
+        self.find_hashed(self.hash(key), key, guard)
+    }
+
+    /// The node of a key with this hash.
+    #[inline(always)]
+    pub(crate) fn find_hashed<'g, Q>(
+        &'g self,
+        hash: u64,
+        key: &Q,
+        guard: &'g impl Guard<R>,
+    ) -> Option<&'g Node<K, V>>
+    where
+        Q: Equivalent<K> + ?Sized,
+    {
         let protected = self.protected(guard);
-        let matches = |k: &K| key.equivalent(k);
-        self.table.get(self.hash(key), matches, protected)
+        self.table.get(hash, |k| key.equivalent(k), protected)
     }
 
     /// The value of a key, if it is present.
@@ -764,18 +718,22 @@ where
         value: V,
         guard: &'g impl Guard<R>,
     ) -> Result<&'g V, OccupiedError<'g, K, V>> {
-        let hash = self.hash(&key);
-        let insert =
-            |table: &'g Table<K, V, R>, pinned| table.get_or_insert(hash, key, || value, pinned);
-        // SAFETY: an entry comes out, and no section.
-        match unsafe { self.write(guard, insert) } {
+        self.try_insert_hashed(self.hash(&key), key, value, guard)
+    }
+
+    /// As `try_insert`, for a key with this hash.
+    pub(crate) fn try_insert_hashed<'g>(
+        &'g self,
+        hash: u64,
+        key: K,
+        value: V,
+        guard: &'g impl Guard<R>,
+    ) -> Result<&'g V, OccupiedError<'g, K, V>> {
+        match self.inserted(hash, key, || value, guard) {
             Inserted::New(node) => Ok(node.value()),
             Inserted::Present { node, key, value } => Err(OccupiedError {
                 key,
-                not_inserted: match value {
-                    Unused::Made(value) => value,
-                    Unused::Maker(make) => make(),
-                },
+                not_inserted: value.made(),
                 current: node.value(),
             }),
         }
@@ -817,13 +775,34 @@ where
         make: impl FnOnce() -> V,
         guard: &'g impl Guard<R>,
     ) -> &'g V {
-        let hash = self.hash(&key);
+        self.get_or_insert_hashed(self.hash(&key), key, make, guard)
+    }
+
+    /// As `get_or_insert_with`, for a key with this hash.
+    pub(crate) fn get_or_insert_hashed<'g>(
+        &'g self,
+        hash: u64,
+        key: K,
+        make: impl FnOnce() -> V,
+        guard: &'g impl Guard<R>,
+    ) -> &'g V {
+        match self.inserted(hash, key, make, guard) {
+            Inserted::New(node) | Inserted::Present { node, .. } => node.value(),
+        }
+    }
+
+    /// The core's `get_or_insert`.
+    fn inserted<'g, F: FnOnce() -> V>(
+        &'g self,
+        hash: u64,
+        key: K,
+        make: F,
+        guard: &'g impl Guard<R>,
+    ) -> Inserted<'g, K, V, (), F> {
         let insert =
             |table: &'g Table<K, V, R>, pinned| table.get_or_insert(hash, key, make, pinned);
         // SAFETY: an entry comes out, and no section.
-        match unsafe { self.write(guard, insert) } {
-            Inserted::New(node) | Inserted::Present { node, .. } => node.value(),
-        }
+        unsafe { self.write(guard, insert) }
     }
 
     /// Removes a key. Its value is returned; it is freed some time after the last guard that can
@@ -847,14 +826,14 @@ where
     /// The core's `remove_if`, for a closure that sees the node.
     pub(crate) fn removal<'g, Q>(
         &'g self,
+        hash: u64,
         key: &Q,
         condemns: impl FnMut(&'g Node<K, V>) -> bool,
         guard: &'g impl Guard<R>,
     ) -> Removal<'g, Node<K, V>>
     where
-        Q: Equivalent<K> + Hash + ?Sized,
+        Q: Equivalent<K> + ?Sized,
     {
-        let hash = self.hash(key);
         let matches = |k: &K| key.equivalent(k);
         let remove =
             |table: &'g Table<K, V, R>, pinned| table.remove_if(hash, matches, condemns, pinned);
@@ -865,11 +844,11 @@ where
     /// The core's `compute`, for a closure that sees the node, and the value that it gave before.
     pub(crate) fn computed<'g, T>(
         &'g self,
+        hash: u64,
         key: K,
         decide: impl FnMut(Option<&'g Node<K, V>>, Option<V>) -> Decision<V, T>,
         guard: &'g impl Guard<R>,
     ) -> Computed<'g, K, V, (), T> {
-        let hash = self.hash(&key);
         let compute = |table: &'g Table<K, V, R>, pinned| table.compute(hash, key, decide, pinned);
         // SAFETY: entries come out, and what `decide` says, which knows no section.
         unsafe { self.write(guard, compute) }
@@ -890,7 +869,7 @@ where
     where
         Q: Equivalent<K> + Hash + ?Sized,
     {
-        let node = self.removal(key, |_| true, guard).ok()??;
+        let node = self.removal(self.hash(key), key, |_| true, guard).ok()??;
         Some((node.key(), node.value()))
     }
 }
@@ -1052,58 +1031,6 @@ where
     }
 }
 
-/// Builds a map: [`HashMap::builder`].
-pub struct HashMapBuilder<K, V, S = DefaultHashBuilder, R = DefaultReclaimer> {
-    capacity: usize,
-    hash_builder: S,
-    _map: PhantomData<fn(K, V, R) -> Infallible>,
-}
-
-impl<K, V, S, R> HashMapBuilder<K, V, S, R> {
-    /// Room for this many entries: as [`HashMap::with_capacity`].
-    pub fn capacity(self, capacity: usize) -> Self {
-        HashMapBuilder { capacity, ..self }
-    }
-
-    /// Makes the hashers.
-    pub fn hasher<T>(self, hash_builder: T) -> HashMapBuilder<K, V, T, R> {
-        HashMapBuilder {
-            capacity: self.capacity,
-            hash_builder,
-            _map: PhantomData,
-        }
-    }
-
-    /// Frees what is removed: a type, as `.reclaimer::<Crossbeam>()`.
-    pub fn reclaimer<T>(self) -> HashMapBuilder<K, V, S, T> {
-        HashMapBuilder {
-            capacity: self.capacity,
-            hash_builder: self.hash_builder,
-            _map: PhantomData,
-        }
-    }
-
-    /// The map.
-    ///
-    /// # Panics
-    ///
-    /// As [`HashMap::with_capacity`].
-    pub fn build(self) -> HashMap<K, V, S, R>
-    where
-        R: Reclaim<Retired<K, V>>,
-    {
-        HashMap::of(Table::with_capacity(self.capacity), self.hash_builder)
-    }
-}
-
-impl<K, V, S, R> fmt::Debug for HashMapBuilder<K, V, S, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HashMapBuilder")
-            .field("capacity", &self.capacity)
-            .finish_non_exhaustive()
-    }
-}
-
 /// A key was present: [`HashMap::try_insert`]. Gives back what was not inserted.
 #[derive(Debug, PartialEq, Eq)]
 pub struct OccupiedError<'g, K, V> {
@@ -1126,27 +1053,3 @@ impl<K: fmt::Debug, V: fmt::Debug> fmt::Display for OccupiedError<'_, K, V> {
 }
 
 impl<K: fmt::Debug, V: fmt::Debug> Error for OccupiedError<'_, K, V> {}
-
-#[cfg(test)]
-mod tests {
-    use super::mix;
-
-    #[test]
-    fn mixing_spreads_sequences_over_buckets_and_presence_bits() {
-        for shift in [0, 4, 16, 32, 48, 60 - 12] {
-            let hashes: Vec<u64> = (0..1 << 12).map(|n: u64| mix(n << shift)).collect();
-            let distinct = |of: &dyn Fn(u64) -> u64| {
-                let mut seen: Vec<u64> = hashes.iter().map(|&hash| of(hash)).collect();
-                seen.sort_unstable();
-                seen.dedup();
-                seen.len()
-            };
-            // At random, 4,096 balls in 4,096 urns leave 2,589 of them with at least one.
-            assert!(
-                distinct(&|hash| hash >> 52) > 2_300,
-                "buckets, shift {shift}"
-            );
-            assert_eq!(distinct(&|hash| hash & 15), 16, "presence, shift {shift}");
-        }
-    }
-}

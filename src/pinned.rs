@@ -4,12 +4,15 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
+use std::ops::Index;
 
 use equivalent::Equivalent;
 
 use crate::compute::{Compute, Operation};
+use crate::entry::{Entry, EntryRef};
+use crate::hashing::DefaultHashBuilder;
 use crate::iter::{Cursor, Iter, Keys, Scan, Values};
-use crate::map::{DefaultHashBuilder, HashMap, OccupiedError};
+use crate::map::{HashMap, OccupiedError};
 use crate::raw::Retired;
 use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, OwnedGuard, Reclaim, ReclaimOwned};
 
@@ -221,6 +224,20 @@ where
         self.map.get_or_insert_with(key, make, &self.guard)
     }
 
+    /// See [`HashMap::entry`].
+    pub fn entry(&self, key: K) -> Entry<'_, K, V, S, R, G> {
+        self.map.entry(key, &self.guard)
+    }
+
+    /// See [`HashMap::entry_ref`].
+    pub fn entry_ref<'g, 'q, Q>(&'g self, key: &'q Q) -> EntryRef<'g, 'q, K, Q, V, S, R, G>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+        K: From<&'q Q>,
+    {
+        self.map.entry_ref(key, &self.guard)
+    }
+
     /// See [`HashMap::update`].
     pub fn update(&self, key: K, update: impl FnMut(&V) -> V) -> Option<&V> {
         self.map.update(key, update, &self.guard)
@@ -283,6 +300,32 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self).finish()
+    }
+}
+
+impl<K, V, S, R, G, Q> Index<&Q> for HashMapRef<'_, K, V, S, R, G>
+where
+    K: Hash + Eq,
+    S: BuildHasher,
+    R: Reclaim<Retired<K, V>>,
+    G: Guard<R>,
+    Q: Equivalent<K> + Hash + ?Sized,
+{
+    type Output = V;
+
+    /// The value of a key: as [`get`](HashMapRef::get).
+    ///
+    /// # Panics
+    ///
+    /// If the key is absent.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([("key", 1)]);
+    /// assert_eq!(map.pin()["key"], 1);
+    /// ```
+    fn index(&self, key: &Q) -> &V {
+        self.get(key)
+            .expect("splitmap: indexed by a key that is absent")
     }
 }
 

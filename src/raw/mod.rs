@@ -46,4 +46,4 @@ pub(crate) use node::Node;
 #[cfg(loom)]
 pub use resize::Claim;
 pub use retired::Retired;
-pub(crate) use table::{Computed, Decision, Inserted, Removal, Table, Unused};
+pub(crate) use table::{Computed, Decision, Inserted, Removal, Table};

@@ -70,8 +70,8 @@ pub(crate) enum Computed<'g, K, V, M, T> {
     Removed(&'g Node<K, V, M>),
     /// It was to be removed, and was not there.
     Absent,
-    /// It stays as it was.
-    Left(T),
+    /// It stays as it was; this is the key that was given.
+    Left(K, T),
 }
 
 /// What became of a `remove_if`.
@@ -108,6 +108,16 @@ impl<K, V, M> Plan<K, V, M> {
 pub(crate) enum Unused<V, F> {
     Made(V),
     Maker(F),
+}
+
+impl<V, F: FnOnce() -> V> Unused<V, F> {
+    /// The value, made now if it was not.
+    pub(crate) fn made(self) -> V {
+        match self {
+            Unused::Made(value) => value,
+            Unused::Maker(make) => make(),
+        }
+    }
 }
 
 impl<K, V, R, M> Table<K, V, R, M>
@@ -291,7 +301,7 @@ where
                     Decision::Remove => Plan::Remove(key),
                     Decision::Leave(answer) => {
                         self.changed_nothing(list, searched.retired);
-                        return Computed::Left(answer);
+                        return Computed::Left(key, answer);
                     }
                 };
             }

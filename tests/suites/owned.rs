@@ -300,3 +300,17 @@ fn a_task_takes_it_from_thread_to_thread() {
     });
     assert_eq!((sum, polls), (45, 11));
 }
+
+#[test]
+fn an_entry_goes_to_another_thread() {
+    let map: HashMap<usize, usize> = [(1, 10)].into_iter().collect();
+    let guard = map.owned_guard();
+    let (present, absent) = (map.entry(1, &guard), map.entry(2, &guard));
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            assert_eq!(present.or_insert(11), &10);
+            assert_eq!(absent.or_insert(20), &20);
+        });
+    });
+    assert_eq!(map.get(&2, &guard), Some(&20));
+}

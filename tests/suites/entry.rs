@@ -1,0 +1,319 @@
+//! The bodies of `tests/entry.rs`.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use splitmap::Entry;
+
+use super::maps::HashMap;
+
+type Map = HashMap<&'static str, u32>;
+
+fn map() -> Map {
+    [("one", 1), ("two", 2)].into_iter().collect()
+}
+
+/// The entry of a key that is present.
+macro_rules! occupied {
+    ($entry:expr) => {
+        match $entry {
+            Entry::Occupied(entry) => entry,
+            Entry::Vacant(entry) => panic!("vacant: {entry:?}"),
+        }
+    };
+}
+
+/// The entry of a key that is absent.
+macro_rules! vacant {
+    ($entry:expr) => {
+        match $entry {
+            Entry::Vacant(entry) => entry,
+            Entry::Occupied(entry) => panic!("occupied: {entry:?}"),
+        }
+    };
+}
+
+#[test]
+fn what_was_there_stays_what_the_entry_saw() {
+    let map = map();
+    let map = map.pin();
+    let entry = occupied!(map.entry("one"));
+    map.insert("one", 10);
+    assert_eq!((entry.key(), entry.get()), (&"one", &1));
+    map.remove("one");
+    assert_eq!(entry.get(), &1);
+    assert_eq!(Entry::Occupied(entry).or_insert(11), &1);
+    assert_eq!(map.get("one"), None, "an occupied entry inserts nothing");
+}
+
+#[test]
+fn an_occupied_entry_changes_what_is_there_by_now() {
+    let map = map();
+    let map = map.pin();
+
+    let entry = occupied!(map.entry("one"));
+    map.insert("one", 10);
+    assert_eq!(entry.insert(11), &10, "the value that it replaced");
+    assert_eq!(map.get("one"), Some(&11));
+
+    let entry = occupied!(map.entry("one"));
+    map.remove("one");
+    assert_eq!(entry.insert(12), &11, "the value that it saw");
+    assert_eq!(map.get("one"), Some(&12));
+
+    let entry = occupied!(map.entry("one"));
+    map.insert("one", 13);
+    assert_eq!(entry.remove_entry(), (&"one", &13));
+    assert_eq!(map.get("one"), None);
+
+    let entry = occupied!(map.entry("two"));
+    map.remove("two");
+    assert_eq!(entry.remove(), &2, "the value that it saw");
+    assert_eq!(map.len(), 0);
+}
+
+#[test]
+fn an_unchanged_entry_is_removed_and_no_other() {
+    let map = map();
+    let map = map.pin();
+    let entry = occupied!(map.entry("one"));
+    map.insert("one", 1);
+    assert!(!entry.remove_unchanged(), "an equal value, another entry");
+    assert_eq!(map.get("one"), Some(&1));
+    assert!(occupied!(map.entry("one")).remove_unchanged());
+    let entry = occupied!(map.entry("two"));
+    map.remove("two");
+    assert!(!entry.remove_unchanged());
+    assert!(map.is_empty());
+}
+
+#[test]
+fn a_vacant_entry_gives_way_to_what_has_come() {
+    let map = map();
+    let map = map.pin();
+
+    let entry = vacant!(map.entry("three"));
+    assert_eq!(entry.key(), &"three");
+    assert_eq!(entry.insert(3), &3);
+    assert_eq!(vacant!(map.entry("four")).into_key(), "four");
+
+    let (entry, refused) = (vacant!(map.entry("four")), vacant!(map.entry("four")));
+    map.insert("four", 4);
+    assert_eq!(entry.insert(40), &4);
+    let error = refused.try_insert(41).unwrap_err();
+    assert_eq!(
+        (error.key, error.not_inserted, error.current),
+        ("four", 41, &4)
+    );
+    let entry = vacant!(map.entry("five"));
+    assert_eq!(entry.try_insert(5).ok(), Some(&5));
+    assert_eq!(map.len(), 5);
+}
+
+#[test]
+fn a_value_is_made_once_at_most_and_only_for_an_absent_key() {
+    let map = map();
+    let map = map.pin();
+    assert_eq!(map.entry("one").or_insert_with(|| unreachable!()), &1);
+    assert_eq!(map.entry("one").or_default(), &1);
+    assert_eq!(map.entry("zero").or_default(), &0);
+    let made = map
+        .entry("three")
+        .or_insert_with_key(|key| key.len() as u32);
+    assert_eq!(made, &5);
+
+    let entry = map.entry("four");
+    map.insert("four", 4);
+    assert_eq!(
+        entry.or_insert_with(|| unreachable!("it has come meanwhile")),
+        &4
+    );
+
+    let failed = map.entry("five").or_try_insert_with(|| Err("no"));
+    assert_eq!(failed, Err("no"));
+    assert_eq!(map.get("five"), None);
+    assert_eq!(
+        map.entry("five").or_try_insert_with(|| Ok::<_, ()>(5)),
+        Ok(&5)
+    );
+    assert_eq!(
+        map.entry("five")
+            .or_try_insert_with::<()>(|| unreachable!()),
+        Ok(&5)
+    );
+}
+
+#[test]
+fn modifying_replaces() {
+    let map = map();
+    let map = map.pin();
+    let old = map.get("one").unwrap();
+    let modified = map.entry("one").and_modify(|value| value + 1);
+    assert_eq!(modified.get(), Some(&2), "done before anything is inserted");
+    assert_eq!(modified.or_insert(100), &2);
+    assert_eq!((old, map.get("one")), (&1, Some(&2)));
+
+    let modified = map.entry("three").and_modify(|value| value + 1);
+    assert_eq!(modified.get(), None);
+    assert_eq!(modified.or_insert_with(|| 3), &3, "inserted as it is");
+    let modify = |_: &u32| unreachable!();
+    assert_eq!(map.entry("zero").and_modify(modify).or_default(), &0);
+    let modified = map.entry("five").and_modify(modify);
+    assert_eq!(modified.or_try_insert_with(|| Err("no")), Err("no"));
+    assert_eq!(map.get("five"), None);
+    let modified = map.entry("five").and_modify(modify);
+    assert_eq!(modified.or_try_insert_with(|| Ok::<_, ()>(5)), Ok(&5));
+}
+
+#[test]
+fn modifying_sees_what_comes_between() {
+    let map = map();
+    let map = map.pin();
+
+    let entry = map.entry("one");
+    map.insert("one", 10);
+    assert_eq!(entry.and_modify(|value| value + 1).or_insert(0), &11);
+
+    let entry = map.entry("one");
+    map.remove("one");
+    let modified = entry.and_modify(|_| unreachable!("it is gone"));
+    assert_eq!(modified.or_insert(20), &20);
+
+    let modified = map.entry("three").and_modify(|value| value + 1);
+    map.insert("three", 3);
+    assert_eq!(modified.or_insert_with(|| unreachable!("it has come")), &4);
+    assert_eq!(map.get("three"), Some(&4));
+}
+
+#[test]
+fn it_is_put_there_whatever_is_there() {
+    let map = map();
+    let map = map.pin();
+    for (key, value) in [("one", 10), ("three", 30)] {
+        let entry = map.entry(key);
+        assert_eq!(entry.key(), &key);
+        let entry = entry.insert_entry(value);
+        assert_eq!((entry.key(), entry.get()), (&key, &value));
+        assert_eq!(map.get(key), Some(&value));
+        assert_eq!(entry.remove(), &value);
+        assert_eq!(map.get(key), None);
+    }
+    assert_eq!(map.entry("six").into_key(), "six");
+}
+
+/// A key that counts how many were made.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Made(String);
+
+thread_local! {
+    static MADE: Cell<usize> = const { Cell::new(0) };
+}
+
+impl From<&str> for Made {
+    fn from(key: &str) -> Self {
+        MADE.set(MADE.get() + 1);
+        Made(key.into())
+    }
+}
+
+impl std::borrow::Borrow<str> for Made {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+#[test]
+fn a_borrowed_key_is_made_an_owned_one_only_to_be_inserted() {
+    let made = || MADE.replace(0);
+    let map = HashMap::<Made, u32>::default();
+    let map = map.pin();
+    assert_eq!(map.entry_ref("key").or_insert(1), &1);
+    assert_eq!(made(), 1);
+    assert_eq!(map.entry_ref("key").or_insert(2), &1);
+    assert_eq!(map.entry_ref("key").key(), &"key");
+    assert_eq!(occupied!(map.entry_ref("key")).get(), &1);
+    assert_eq!(occupied!(map.entry_ref("key")).remove_entry().1, &1);
+    assert_eq!(vacant!(map.entry_ref("key")).key(), &"key");
+    assert_eq!(made(), 0);
+    assert_eq!(map.entry_ref("key").insert_entry(3).get(), &3);
+    let modified = map.entry_ref("key").and_modify(|value| value + 1);
+    assert_eq!(modified.or_insert(0), &4);
+    assert_eq!(made(), 2);
+}
+
+#[test]
+fn a_panic_leaves_the_map_as_it_was() {
+    let map: HashMap<&str, Arc<()>> = HashMap::default();
+    let value = Arc::new(());
+    let map = map.pin();
+    map.insert("key", Arc::clone(&value));
+    let panics = |act: &dyn Fn()| assert!(catch_unwind(AssertUnwindSafe(act)).is_err());
+    panics(&|| {
+        map.entry("other").or_insert_with(|| panic!("make"));
+    });
+    panics(&|| drop(map.entry("key").and_modify(|_| panic!("modify"))));
+    panics(&|| {
+        let modified = map.entry("other").and_modify(|value| value.clone());
+        modified.or_insert_with(|| panic!("make"));
+    });
+    assert_eq!(map.len(), 1);
+    assert!(Arc::ptr_eq(map.get("key").unwrap(), &value));
+    assert_eq!(Arc::strong_count(&value), 2);
+}
+
+#[test]
+fn two_entries_of_one_key_stop_nobody() {
+    let map = map();
+    let map = map.pin();
+    let (one, other) = (map.entry("three"), map.entry("three"));
+    map.retain(|_, _| true);
+    assert_eq!((one.or_insert(3), other.or_insert(4)), (&3, &3));
+}
+
+#[test]
+fn no_count_is_lost() {
+    const THREADS: u64 = 4;
+    const ROUNDS: u64 = 2_000;
+    const KEYS: u64 = 3;
+    let map: HashMap<u64, u64> = HashMap::default();
+    let makes = AtomicUsize::new(0);
+    let start = Barrier::new(THREADS as usize);
+    let removed: u64 = thread::scope(|scope| {
+        let count = |thread: u64| {
+            let (map, makes, start) = (&map, &makes, &start);
+            move || {
+                start.wait();
+                let mut removed = 0;
+                for round in 0..ROUNDS {
+                    let pinned = map.pin();
+                    let modified = pinned
+                        .entry((thread + round) % KEYS)
+                        .and_modify(|count| count + 1);
+                    modified.or_insert_with(|| {
+                        makes.fetch_add(1, Ordering::Relaxed);
+                        1
+                    });
+                    if round % 64 == 0 {
+                        // A count that goes is counted by who removes it.
+                        removed += pinned.remove(&(round % KEYS)).unwrap_or(&0);
+                    }
+                }
+                removed
+            }
+        };
+        let threads: Vec<_> = (0..THREADS)
+            .map(|thread| scope.spawn(count(thread)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum()
+    });
+    let left: u64 = map.pin().values().sum();
+    assert_eq!(removed + left, THREADS * ROUNDS);
+    assert!(makes.into_inner() >= KEYS as usize);
+}
