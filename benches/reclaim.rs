@@ -9,59 +9,17 @@
 //! RUSTFLAGS='--cfg splitmap_leak' cargo bench --bench reclaim --all-features      (and "leaked")
 //! ```
 
+mod turns;
+
 use std::hint::black_box;
 use std::process::{Command, ExitCode};
 use std::sync::Barrier;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use splitmap::{DefaultHashBuilder, Epoch, HashMap, Reclaim, ReclaimOwned, Retired};
+use turns::{Effort, contestant, measure};
 
 type Map<R> = HashMap<u64, u64, DefaultHashBuilder, R>;
-
-/// One contestant: its name, and a closure that does the work so many times.
-struct Contestant<'a> {
-    name: &'static str,
-    work: Box<dyn FnMut(u64) + 'a>,
-}
-
-fn contestant<'a>(name: &'static str, work: impl FnMut(u64) + 'a) -> Contestant<'a> {
-    Contestant {
-        name,
-        work: Box::new(work),
-    }
-}
-
-/// How much is done.
-#[derive(Clone, Copy)]
-struct Effort {
-    rounds: u32,
-    /// Divides the number of operations of a round.
-    less: u64,
-}
-
-/// Nanoseconds an operation, the best of all rounds.
-fn measure(title: &str, operations: u64, mut all: Vec<Contestant<'_>>, effort: Effort) {
-    let operations = (operations / effort.less).max(1);
-    let mut best = vec![Duration::MAX; all.len()];
-    for _ in 0..effort.rounds {
-        for (contestant, best) in all.iter_mut().zip(&mut best) {
-            let start = Instant::now();
-            (contestant.work)(operations);
-            *best = start.elapsed().min(*best);
-        }
-    }
-    println!("\n{title}");
-    let nanoseconds = |time: Duration| time.as_nanos() as f64 / operations as f64;
-    let first = nanoseconds(best[0]);
-    for (contestant, best) in all.iter().zip(best) {
-        let time = nanoseconds(best);
-        println!(
-            "  {:<28} {time:9.2} ns   {:6.2}x",
-            contestant.name,
-            time / first
-        );
-    }
-}
 
 fn map<R: Reclaim<Retired<u64, u64>>>() -> Map<R> {
     (0..KEYS).map(|key| (key, key)).collect()
@@ -197,20 +155,12 @@ fn stalled_child(mut arguments: impl Iterator<Item = String>) -> Option<f64> {
 }
 
 fn main() -> ExitCode {
-    let mut effort = Effort {
-        rounds: 30,
-        less: 1,
-    };
+    let mut effort = Effort::FULL;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--bench" => {}
-            "--test" => {
-                effort = Effort {
-                    rounds: 1,
-                    less: 1_000,
-                }
-            }
+            "--test" => effort = Effort::TRIED,
             "--stalled" => {
                 let Some(time) = stalled_child(&mut arguments) else {
                     eprintln!("reclaim: --stalled is for the bench itself: a name and a number");

@@ -5,6 +5,7 @@ mod compute;
 mod entry;
 mod hashing;
 mod iter;
+mod many;
 mod map;
 #[cfg(loom)]
 #[doc(hidden)]
@@ -21,6 +22,7 @@ pub use entry::{Entry, EntryRef, Modified, OccupiedEntry, VacantEntry};
 pub use equivalent::Equivalent;
 pub use hashing::{DefaultHashBuilder, DefaultHasher};
 pub use iter::{Cursor, Drain, IntoIter, Iter, IterMut, Keys, Scan, Values, ValuesMut};
+pub use many::GetMany;
 pub use map::{HashMap, OccupiedError};
 pub use pinned::HashMapRef;
 pub use raw::Retired;

@@ -558,6 +558,18 @@ where
         mix(self.hash_builder.hash_one(key))
     }
 
+    /// Asks for the head of a hash's bucket to be brought into the cache.
+    #[inline]
+    pub(crate) fn prefetch_head(&self, hash: u64, guard: &impl Guard<R>) {
+        self.table.prefetch_head(hash, self.protected(guard));
+    }
+
+    /// Asks for the first node of a hash's bucket to be brought into the cache, by its head.
+    #[inline]
+    pub(crate) fn prefetch_node(&self, hash: u64, guard: &impl Guard<R>) {
+        self.table.prefetch_node(hash, self.protected(guard));
+    }
+
     #[inline(always)]
     fn find<'g, Q>(&'g self, key: &Q, guard: &'g impl Guard<R>) -> Option<&'g Node<K, V>>
     where
@@ -691,7 +703,18 @@ where
     /// assert_eq!(map.insert("key", 2, &guard), Some(&1));
     /// ```
     pub fn insert<'g>(&'g self, key: K, value: V, guard: &'g impl Guard<R>) -> Option<&'g V> {
-        let node = Node::new(self.hash(&key), key, value);
+        self.insert_hashed(self.hash(&key), key, value, guard)
+    }
+
+    /// As `insert`, for a key with this hash.
+    pub(crate) fn insert_hashed<'g>(
+        &'g self,
+        hash: u64,
+        key: K,
+        value: V,
+        guard: &'g impl Guard<R>,
+    ) -> Option<&'g V> {
+        let node = Node::new(hash, key, value);
         // SAFETY: an entry comes out, and no section.
         let old = unsafe { self.write(guard, |table, pinned| table.insert(node, pinned)) };
         old.map(Node::value)
@@ -977,31 +1000,6 @@ where
     fn into_iter(self) -> IntoIter<K, V> {
         let (nodes, len) = self.table.into_nodes();
         IntoIter::new(nodes, len)
-    }
-}
-
-impl<K, V, S, R> Extend<(K, V)> for &HashMap<K, V, S, R>
-where
-    K: Hash + Eq,
-    S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
-{
-    /// Inserts every item, each under a guard of its own: none is held while the iterator works.
-    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
-        for (key, value) in entries {
-            self.insert(key, value, &self.guard());
-        }
-    }
-}
-
-impl<K, V, S, R> Extend<(K, V)> for HashMap<K, V, S, R>
-where
-    K: Hash + Eq,
-    S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
-{
-    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
-        (&*self).extend(entries);
     }
 }
 

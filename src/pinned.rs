@@ -12,6 +12,7 @@ use crate::compute::{Compute, Operation};
 use crate::entry::{Entry, EntryRef};
 use crate::hashing::DefaultHashBuilder;
 use crate::iter::{Cursor, Iter, Keys, Scan, Values};
+use crate::many::GetMany;
 use crate::map::{HashMap, OccupiedError};
 use crate::raw::Retired;
 use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, OwnedGuard, Reclaim, ReclaimOwned};
@@ -222,6 +223,20 @@ where
     /// See [`HashMap::get_or_insert_with`].
     pub fn get_or_insert_with(&self, key: K, make: impl FnOnce() -> V) -> &V {
         self.map.get_or_insert_with(key, make, &self.guard)
+    }
+
+    /// See [`HashMap::get_many`].
+    pub fn get_many<'g, 'q, Q, I>(&'g self, keys: I) -> GetMany<'g, K, V, S, R, G, I::IntoIter>
+    where
+        Q: Equivalent<K> + Hash + ?Sized + 'q,
+        I: IntoIterator<Item = &'q Q>,
+    {
+        self.map.get_many(keys, &self.guard)
+    }
+
+    /// See [`HashMap::insert_many`].
+    pub fn insert_many(&self, entries: impl IntoIterator<Item = (K, V)>) -> usize {
+        self.map.insert_many(entries, &self.guard)
     }
 
     /// See [`HashMap::entry`].

@@ -207,12 +207,18 @@ impl<'g, N> Word<'g, N> {
     /// Asks for the target to be brought into the cache.
     #[inline(always)]
     pub(crate) fn prefetch(self) {
-        #[cfg(all(target_arch = "x86_64", not(miri), not(loom)))]
-        // SAFETY: a prefetch reads nothing and faults at no address.
-        unsafe {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            _mm_prefetch::<_MM_HINT_T0>(self.pointer().cast());
-        }
+        prefetch(self.pointer());
+    }
+}
+
+/// Asks for the line at an address to be brought into the cache.
+#[inline(always)]
+fn prefetch(_address: *const ()) {
+    #[cfg(all(target_arch = "x86_64", not(miri), not(loom)))]
+    // SAFETY: a prefetch reads nothing and faults at no address.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(_address.cast());
     }
 }
 
@@ -438,6 +444,12 @@ impl<N: Linked> Link<N> {
             // SAFETY: the pointer came out of the box above, and nobody else has seen it.
             Err(unsafe { Box::from_raw(pointer) })
         }
+    }
+
+    /// Asks for the link itself to be brought into the cache.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self) {
+        prefetch(ptr::from_ref(self).cast());
     }
 
     /// Marks the owner of this link as removed. False if the link has changed.

@@ -212,6 +212,22 @@ where
         self.lookup(hash, matches, protected)
     }
 
+    /// Asks for the head of a hash's bucket to be brought into the cache.
+    #[inline]
+    pub(crate) fn prefetch_head(&self, hash: u64, _: Protected<'_, R>) {
+        if let Some(head) = self.state.view().own_head(hash) {
+            head.prefetch();
+        }
+    }
+
+    /// Asks for the first node of a hash's bucket to be brought into the cache, by its head.
+    #[inline]
+    pub(crate) fn prefetch_node(&self, hash: u64, _: Protected<'_, R>) {
+        if let Some(head) = self.state.view().own_head(hash) {
+            head.load().prefetch();
+        }
+    }
+
     /// The other path of `get`, taken when the map is resized or the entry replaced right now.
     #[cold]
     #[inline(never)]
