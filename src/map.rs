@@ -762,6 +762,36 @@ where
         }
     }
 
+    /// Inserts an entry if the key is absent, with what `make` returns, and returns its value.
+    ///
+    /// As [`get_or_insert_with`](Self::get_or_insert_with), which tells the two cases not apart.
+    ///
+    /// # Errors
+    ///
+    /// If the key is present: its value. If it has come while `make` ran, the new value is dropped.
+    ///
+    /// # Panics
+    ///
+    /// If `make` does; the map is as if this had not been called.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::new();
+    /// let guard = map.guard();
+    /// assert_eq!(map.try_insert_with("key", || 1, &guard), Ok(&1));
+    /// assert_eq!(map.try_insert_with("key", || unreachable!(), &guard), Err(&1));
+    /// ```
+    pub fn try_insert_with<'g>(
+        &'g self,
+        key: K,
+        make: impl FnOnce() -> V,
+        guard: &'g impl Guard<R>,
+    ) -> Result<&'g V, &'g V> {
+        match self.inserted(self.hash(&key), key, make, guard) {
+            Inserted::New(node) => Ok(node.value()),
+            Inserted::Present { node, .. } => Err(node.value()),
+        }
+    }
+
     /// The value of a key; `value` is inserted first if the key is absent, else dropped.
     ///
     /// As [`try_insert`](Self::try_insert), which gives a refused value back.

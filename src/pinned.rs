@@ -215,6 +215,11 @@ where
         self.map.try_insert(key, value, &self.guard)
     }
 
+    /// See [`HashMap::try_insert_with`].
+    pub fn try_insert_with(&self, key: K, make: impl FnOnce() -> V) -> Result<&V, &V> {
+        self.map.try_insert_with(key, make, &self.guard)
+    }
+
     /// See [`HashMap::get_or_insert`].
     pub fn get_or_insert(&self, key: K, value: V) -> &V {
         self.map.get_or_insert(key, value, &self.guard)
