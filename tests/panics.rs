@@ -15,6 +15,8 @@
 
 mod hashers;
 
+mod poison;
+
 #[path = "suites"]
 mod epoch {
     type R = splitmap::Epoch;

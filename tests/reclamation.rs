@@ -14,6 +14,7 @@
 #![allow(clippy::duplicate_mod, reason = "a suite runs on each back end")]
 
 mod own_process;
+mod poison;
 
 use std::sync::Mutex;
 

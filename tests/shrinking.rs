@@ -23,6 +23,8 @@
 
 #![allow(clippy::duplicate_mod, reason = "a suite runs on each back end")]
 
+mod poison;
+
 #[path = "suites"]
 mod epoch {
     type R = splitmap::Epoch;

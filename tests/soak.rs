@@ -29,6 +29,8 @@
 //!     --all-features --test soak -- --nocapture
 //! ```
 
+mod poison;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;

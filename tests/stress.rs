@@ -19,6 +19,7 @@
 #![allow(clippy::duplicate_mod, reason = "a suite runs on each back end")]
 
 mod hashers;
+mod poison;
 
 #[path = "suites"]
 mod epoch {
