@@ -13,6 +13,7 @@ pub mod model;
 mod pinned;
 mod raw;
 mod reclaim;
+pub mod set;
 mod stats;
 mod sync;
 
@@ -38,4 +39,5 @@ pub use reclaim::Seize;
 pub use reclaim::{
     DefaultReclaimer, Dispose, Guard, LocalGuard, OwnedGuard, Reclaim, ReclaimOwned, Reclaimer,
 };
+pub use set::{HashSet, HashSetBuilder, HashSetRef};
 pub use stats::Stats;

@@ -1,0 +1,304 @@
+//! The pinned view of a set: a set and a guard in one value.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hash};
+
+use equivalent::Equivalent;
+
+use super::{Difference, HashSet, Intersection, Iter, Scan, SymmetricDifference, Union};
+use crate::hashing::DefaultHashBuilder;
+use crate::iter::Cursor;
+use crate::raw::Retired;
+use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, OwnedGuard, Reclaim, ReclaimOwned};
+
+/// A [`HashSet`] with a guard: for this thread by [`HashSet::pin`], for any by
+/// [`HashSet::pin_owned`], or one that exists by [`HashSet::with_guard`].
+///
+/// Every method is the set's method of the same name, which documents it, with this view's guard.
+/// References live as long as the view is borrowed. What is said of a guard holds for the view:
+/// keep it short.
+///
+/// ```
+/// let set = splitmap::HashSet::new();
+/// let set = set.pin();
+/// assert!(set.insert("value"));
+/// assert!(set.contains("value"));
+/// ```
+pub struct HashSetRef<'m, T, S = DefaultHashBuilder, R = DefaultReclaimer, G = LocalGuard<'m, R>>
+where
+    R: Reclaim<Retired<T, ()>>,
+    G: Guard<R>,
+{
+    set: &'m HashSet<T, S, R>,
+    guard: G,
+}
+
+impl<T, S, R> HashSet<T, S, R>
+where
+    R: Reclaim<Retired<T, ()>>,
+{
+    /// Pins this thread: the set and a guard in one value, on which every operation is a method
+    /// without the guard argument.
+    ///
+    /// ```
+    /// let set = splitmap::HashSet::new();
+    /// set.pin().insert(1);
+    /// assert!(set.pin().contains(&1));
+    /// ```
+    #[inline]
+    pub fn pin(&self) -> HashSetRef<'_, T, S, R> {
+        HashSetRef {
+            set: self,
+            guard: self.guard(),
+        }
+    }
+
+    /// As [`pin`](Self::pin), with a guard that belongs to no thread: the view may be sent, and
+    /// held across an `.await`.
+    ///
+    /// ```
+    /// let set = splitmap::HashSet::from([1]);
+    /// let view = set.pin_owned();
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(move || assert!(view.contains(&1)));
+    /// });
+    /// ```
+    pub fn pin_owned(&self) -> HashSetRef<'_, T, S, R, OwnedGuard<'_, R>>
+    where
+        R: ReclaimOwned,
+    {
+        HashSetRef {
+            set: self,
+            guard: self.owned_guard(),
+        }
+    }
+
+    /// The set with a guard that exists already.
+    ///
+    /// ```
+    /// let set = splitmap::HashSet::from([1]);
+    /// let guard = set.guard();
+    /// assert!(set.with_guard(&guard).contains(&1));
+    /// ```
+    pub fn with_guard<'m, G: Guard<R>>(&'m self, guard: &'m G) -> HashSetRef<'m, T, S, R, &'m G> {
+        HashSetRef { set: self, guard }
+    }
+}
+
+impl<'m, T, S, R> HashSetRef<'m, T, S, R>
+where
+    R: Reclaim<Retired<T, ()>>,
+{
+    /// See [`LocalGuard::refresh`].
+    pub fn refresh(&mut self) {
+        self.guard.refresh();
+    }
+}
+
+impl<'m, T, S, R> HashSetRef<'m, T, S, R, OwnedGuard<'m, R>>
+where
+    R: Reclaim<Retired<T, ()>> + ReclaimOwned,
+{
+    /// See [`OwnedGuard::refresh`].
+    pub fn refresh(&mut self) {
+        self.guard.refresh();
+    }
+}
+
+impl<'m, T, S, R, G> HashSetRef<'m, T, S, R, G>
+where
+    R: Reclaim<Retired<T, ()>>,
+    G: Guard<R>,
+{
+    /// The set behind the view.
+    pub fn set(&self) -> &'m HashSet<T, S, R> {
+        self.set
+    }
+
+    /// See [`HashSet::len`].
+    pub fn len(&self) -> usize {
+        self.set.len()
+    }
+
+    /// See [`HashSet::is_empty`].
+    pub fn is_empty(&self) -> bool {
+        self.set.is_empty()
+    }
+
+    /// See [`HashSet::capacity`].
+    pub fn capacity(&self) -> usize {
+        self.set.capacity()
+    }
+
+    /// See [`HashSet::reserve`].
+    pub fn reserve(&self, additional: usize) {
+        self.set.reserve(additional);
+    }
+
+    /// See [`HashSet::shrink_to_fit`].
+    pub fn shrink_to_fit(&self) {
+        self.set.shrink_to_fit();
+    }
+
+    /// See [`HashSet::iter`].
+    pub fn iter(&self) -> Iter<'_, T> {
+        self.set.iter(&self.guard)
+    }
+
+    /// See [`HashSet::scan`].
+    pub fn scan(&self, cursor: Cursor, budget: usize) -> Scan<'_, T> {
+        self.set.scan(cursor, budget, &self.guard)
+    }
+
+    /// See [`HashSet::clear`].
+    pub fn clear(&self) {
+        self.set.clear(&self.guard);
+    }
+
+    /// See [`HashSet::retain`].
+    pub fn retain(&self, keep: impl FnMut(&T) -> bool) {
+        self.set.retain(keep, &self.guard);
+    }
+}
+
+impl<T, S, R, G> HashSetRef<'_, T, S, R, G>
+where
+    T: Hash + Eq,
+    S: BuildHasher,
+    R: Reclaim<Retired<T, ()>>,
+    G: Guard<R>,
+{
+    /// See [`HashSet::contains`].
+    #[inline]
+    pub fn contains<Q: Equivalent<T> + Hash + ?Sized>(&self, value: &Q) -> bool {
+        self.set.contains(value, &self.guard)
+    }
+
+    /// See [`HashSet::get`].
+    #[inline]
+    pub fn get<Q: Equivalent<T> + Hash + ?Sized>(&self, value: &Q) -> Option<&T> {
+        self.set.get(value, &self.guard)
+    }
+
+    /// See [`HashSet::insert`].
+    pub fn insert(&self, value: T) -> bool {
+        self.set.insert(value, &self.guard)
+    }
+
+    /// See [`HashSet::get_or_insert`].
+    pub fn get_or_insert(&self, value: T) -> &T {
+        self.set.get_or_insert(value, &self.guard)
+    }
+
+    /// See [`HashSet::get_or_insert_with`].
+    pub fn get_or_insert_with<Q>(&self, value: &Q, make: impl FnOnce(&Q) -> T) -> &T
+    where
+        Q: Equivalent<T> + Hash + ?Sized,
+    {
+        self.set.get_or_insert_with(value, make, &self.guard)
+    }
+
+    /// See [`HashSet::replace`].
+    pub fn replace(&self, value: T) -> Option<&T> {
+        self.set.replace(value, &self.guard)
+    }
+
+    /// See [`HashSet::remove`].
+    pub fn remove<Q: Equivalent<T> + Hash + ?Sized>(&self, value: &Q) -> bool {
+        self.set.remove(value, &self.guard)
+    }
+
+    /// See [`HashSet::take`].
+    pub fn take<Q: Equivalent<T> + Hash + ?Sized>(&self, value: &Q) -> Option<&T> {
+        self.set.take(value, &self.guard)
+    }
+
+    /// See [`HashSet::remove_if`].
+    pub fn remove_if<Q>(
+        &self,
+        value: &Q,
+        condemns: impl FnMut(&T) -> bool,
+    ) -> Result<Option<&T>, &T>
+    where
+        Q: Equivalent<T> + Hash + ?Sized,
+    {
+        self.set.remove_if(value, condemns, &self.guard)
+    }
+
+    /// See [`HashSet::is_subset`].
+    pub fn is_subset<H: Guard<R>>(&self, other: &HashSetRef<'_, T, S, R, H>) -> bool {
+        self.set.is_subset(other.set, &self.guard, &other.guard)
+    }
+
+    /// See [`HashSet::is_superset`].
+    pub fn is_superset<H: Guard<R>>(&self, other: &HashSetRef<'_, T, S, R, H>) -> bool {
+        self.set.is_superset(other.set, &self.guard, &other.guard)
+    }
+
+    /// See [`HashSet::is_disjoint`].
+    pub fn is_disjoint<H: Guard<R>>(&self, other: &HashSetRef<'_, T, S, R, H>) -> bool {
+        self.set.is_disjoint(other.set, &self.guard, &other.guard)
+    }
+
+    /// See [`HashSet::difference`].
+    ///
+    /// ```
+    /// let (a, b) = (splitmap::HashSet::from([1, 2]), splitmap::HashSet::from([2, 3]));
+    /// assert!(a.pin().difference(&b.pin()).eq(&[1]));
+    /// ```
+    pub fn difference<'g, H: Guard<R>>(
+        &'g self,
+        other: &'g HashSetRef<'_, T, S, R, H>,
+    ) -> Difference<'g, T, S, R, H> {
+        self.set.difference(other.set, &self.guard, &other.guard)
+    }
+
+    /// See [`HashSet::intersection`].
+    pub fn intersection<'g, H: Guard<R>>(
+        &'g self,
+        other: &'g HashSetRef<'_, T, S, R, H>,
+    ) -> Intersection<'g, T, S, R, H> {
+        self.set.intersection(other.set, &self.guard, &other.guard)
+    }
+
+    /// See [`HashSet::union`].
+    pub fn union<'g, H: Guard<R>>(
+        &'g self,
+        other: &'g HashSetRef<'_, T, S, R, H>,
+    ) -> Union<'g, T, S, R, G> {
+        self.set.union(other.set, &self.guard, &other.guard)
+    }
+
+    /// See [`HashSet::symmetric_difference`].
+    pub fn symmetric_difference<'g, H: Guard<R>>(
+        &'g self,
+        other: &'g HashSetRef<'_, T, S, R, H>,
+    ) -> SymmetricDifference<'g, T, S, R, G, H> {
+        self.set
+            .symmetric_difference(other.set, &self.guard, &other.guard)
+    }
+}
+
+impl<T, S, R, G> fmt::Debug for HashSetRef<'_, T, S, R, G>
+where
+    T: fmt::Debug,
+    R: Reclaim<Retired<T, ()>>,
+    G: Guard<R>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self).finish()
+    }
+}
+
+impl<'a, T, S, R, G> IntoIterator for &'a HashSetRef<'_, T, S, R, G>
+where
+    R: Reclaim<Retired<T, ()>>,
+    G: Guard<R>,
+{
+    type Item = &'a T;
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
