@@ -13,6 +13,8 @@ pub mod model;
 mod pinned;
 mod raw;
 mod reclaim;
+#[cfg(feature = "serde")]
+mod serialize;
 pub mod set;
 mod stats;
 mod sync;
