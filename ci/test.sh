@@ -133,10 +133,10 @@ stage_deps() {
 # Catches: a feature that only works beside another.
 about_features='each combination of features builds'
 stage_features() {
-    local backends stored
+    local backends others
     for backends in '' crossbeam-epoch seize crossbeam-epoch,seize; do
-        for stored in '' serde; do
-            cargo check --no-default-features --features "$backends,$stored"
+        for others in '' serde rayon serde,rayon; do
+            cargo check --no-default-features --features "$backends,$others"
         done
     done
 }

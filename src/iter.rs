@@ -286,6 +286,12 @@ impl<K, V> IntoIter<K, V> {
     pub(crate) fn new(nodes: Nodes<Node<K, V>>, len: usize) -> Self {
         IntoIter { nodes, len }
     }
+
+    /// The entries in parts, for several threads.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn into_nodes(self) -> Nodes<Node<K, V>> {
+        self.nodes
+    }
 }
 
 impl<K, V> Iterator for IntoIter<K, V> {

@@ -10,6 +10,8 @@ mod map;
 #[cfg(loom)]
 #[doc(hidden)]
 pub mod model;
+#[cfg(feature = "rayon")]
+pub mod parallel;
 mod pinned;
 mod raw;
 mod reclaim;

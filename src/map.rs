@@ -393,6 +393,21 @@ where
         IterMut::new(self.table.walk_mut())
     }
 
+    /// The entries in ranges of hashes, for several threads.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn ranges<'g>(
+        &'g self,
+        guard: &'g impl Guard<R>,
+    ) -> crate::raw::HashRange<'g, K, V> {
+        self.table.ranges(self.protected(guard))
+    }
+
+    /// The entries, to be changed by several threads.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn part_mut(&mut self) -> crate::raw::PartMut<'_, Node<K, V>> {
+        self.table.part_mut()
+    }
+
     /// The values, to be changed in place: as [`iter_mut`](Self::iter_mut).
     ///
     /// ```

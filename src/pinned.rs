@@ -124,6 +124,11 @@ where
         self.map
     }
 
+    #[cfg(feature = "rayon")]
+    pub(crate) fn guard(&self) -> &G {
+        &self.guard
+    }
+
     /// See [`HashMap::len`].
     pub fn len(&self) -> usize {
         self.map.len()

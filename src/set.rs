@@ -253,6 +253,16 @@ where
         self.map.retain(|value, ()| keep(value), guard);
     }
 
+    #[cfg(feature = "rayon")]
+    pub(crate) fn map(&self) -> &HashMap<T, (), S, R> {
+        &self.map
+    }
+
+    #[cfg(feature = "rayon")]
+    pub(crate) fn into_map(self) -> HashMap<T, (), S, R> {
+        self.map
+    }
+
     /// Takes all values out, as an iterator that gives them back; the set is left empty. As
     /// [`HashMap::drain`].
     ///

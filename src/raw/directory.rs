@@ -611,6 +611,12 @@ impl<N> Directory<N> {
         Some(head)
     }
 
+    /// The head of the bucket of this number, unless it is not ready.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn head_at(&self, bucket: usize) -> Option<&Link<N>> {
+        self.head(Bucket::at(bucket))
+    }
+
     /// The heads of a partial group, if the one at `place` is ready.
     #[cold]
     fn ready_heads(&self, place: Place) -> Option<*const Link<N>> {
@@ -662,6 +668,11 @@ impl<N> Whole<N> {
         if let Some(head) = self.0.head(Bucket::at(bucket)) {
             head.load().prefetch();
         }
+    }
+
+    #[cfg(feature = "rayon")]
+    pub(crate) fn directory(&self) -> &Directory<N> {
+        &self.0
     }
 
     /// The directory alone; the rest is freed with the state that it goes into.

@@ -7,6 +7,8 @@ use std::ops::Range;
 
 use crate::raw::directory::{State, Whole};
 use crate::raw::link::{Chain, Linked, Step};
+#[cfg(feature = "rayon")]
+use crate::raw::parts::OwnedPart;
 
 /// How many buckets ahead of the walk their first nodes are asked for.
 const AHEAD: usize = 16;
@@ -49,6 +51,15 @@ impl<N: Linked> Nodes<N> {
             rest
         });
         Nodes { rest }
+    }
+}
+
+#[cfg(feature = "rayon")]
+impl<N: Linked> Nodes<N> {
+    /// The nodes in parts, for several threads; none where the table had no memory.
+    pub(crate) fn into_part(mut self) -> Option<OwnedPart<N>> {
+        let rest = self.rest.take()?;
+        Some(OwnedPart::all(rest.list, rest.whole))
     }
 }
 

@@ -537,6 +537,8 @@ pub(crate) fn check_address<T>(pointer: *const T) {
 /// ones too. Each node is read before it is given out, and never again.
 pub(crate) struct Chain<N> {
     word: *mut (),
+    /// The head that the walk ends at; null for the end of the list.
+    end: *const Link<N>,
     _nodes: PhantomData<N>,
 }
 
@@ -556,6 +558,17 @@ impl<N: Linked> Chain<N> {
     pub(crate) unsafe fn new(head: &Link<N>) -> Self {
         Chain {
             word: head.load().word,
+            end: ptr::null(),
+            _nodes: PhantomData,
+        }
+    }
+
+    /// Ends at `head`, which stands behind what comes next; the chain behind it is returned.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn cut(&mut self, head: &Link<N>) -> Self {
+        Chain {
+            word: head.load().word,
+            end: std::mem::replace(&mut self.end, head),
             _nodes: PhantomData,
         }
     }
@@ -565,6 +578,7 @@ impl<N: Linked> Chain<N> {
         let word = Word::<N>::new(self.word);
         match word.target() {
             Target::End => None,
+            Target::Head(head) if ptr::eq(head, self.end) => None,
             Target::Head(head) => {
                 self.word = head.load().word;
                 Some(Step::Head)

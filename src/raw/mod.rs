@@ -15,6 +15,8 @@
 //! build       a table whose entries are all there at the start
 //! drain       a table whose entries are all taken out at the end
 //! exclusive   a table that is borrowed mutably
+//! parts       a table that nobody else uses, in parts for several threads
+//! ranges      a table in ranges of hashes, for several threads
 //! resize      growth and shrinking: published at once, done in strides
 //! list        find, link, replace, remove; the readers' walk
 //! retired     what is handed to the reclaimer
@@ -32,6 +34,10 @@ mod link;
 mod list;
 mod node;
 mod order;
+#[cfg(feature = "rayon")]
+mod parts;
+#[cfg(feature = "rayon")]
+mod ranges;
 mod resize;
 mod retired;
 mod table;
@@ -43,6 +49,10 @@ pub(crate) use drain::Nodes;
 pub(crate) use exclusive::WalkMut;
 pub(crate) use list::Walk;
 pub(crate) use node::Node;
+#[cfg(feature = "rayon")]
+pub(crate) use parts::{OwnedPart, PartMut};
+#[cfg(feature = "rayon")]
+pub(crate) use ranges::HashRange;
 #[cfg(loom)]
 pub use resize::Claim;
 pub use retired::Retired;

@@ -13,6 +13,10 @@ use crate::raw::link::Presence;
 use crate::raw::list::{Find, List, Replaced, Walk, Walked, lookup, walk};
 use crate::raw::node::Node;
 use crate::raw::order::Order;
+#[cfg(feature = "rayon")]
+use crate::raw::parts::PartMut;
+#[cfg(feature = "rayon")]
+use crate::raw::ranges::HashRange;
 #[cfg(loom)]
 use crate::raw::resize::Claim;
 use crate::raw::resize::with_room;
@@ -522,6 +526,18 @@ where
     /// All nodes, to be changed.
     pub(crate) fn walk_mut(&mut self) -> WalkMut<'_, Node<K, V, M>> {
         WalkMut::new(0, &mut self.state)
+    }
+
+    /// All nodes in ranges of hashes, for several threads.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn ranges<'g>(&'g self, _: Protected<'g, R>) -> HashRange<'g, K, V, M> {
+        HashRange::all(&self.state)
+    }
+
+    /// All nodes, to be changed by several threads.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn part_mut(&mut self) -> PartMut<'_, Node<K, V, M>> {
+        PartMut::all(&mut self.state)
     }
 
     /// The node of a key, to be changed.

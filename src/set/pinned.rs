@@ -115,6 +115,11 @@ where
         self.set
     }
 
+    #[cfg(feature = "rayon")]
+    pub(crate) fn guard(&self) -> &G {
+        &self.guard
+    }
+
     /// See [`HashSet::len`].
     pub fn len(&self) -> usize {
         self.set.len()

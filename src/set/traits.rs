@@ -176,7 +176,7 @@ macro_rules! operator {
             type Output = HashSet<T, S, R>;
 
             #[doc = concat!("A new set of clones: as [`", stringify!($algebra), "`](HashSet::",
-                                                stringify!($algebra), ").")]
+                                                                        stringify!($algebra), ").")]
             ///
             /// ```
             /// use splitmap::HashSet;

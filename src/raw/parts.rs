@@ -1,0 +1,161 @@
+//! A table that nobody else uses, in parts, each of which a thread may take apart or change.
+//!
+//! A part is what stands from one head to another. Parts have no node in common, and none ever looks
+//! at a node of another: it ends at the address of a head, which the last link before it has. So a
+//! part is divided at a head that is there. Those that are not made yet, or do not belong to the
+//! directory any more, are passed within a part.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::raw::directory::{Directory, State, Whole};
+use crate::raw::link::{Chain, Linked, Step};
+
+/// Where heads are found.
+trait Heads<N>: Clone {
+    fn directory(&self) -> &Directory<N>;
+}
+
+impl<N> Heads<N> for &Directory<N> {
+    fn directory(&self) -> &Directory<N> {
+        self
+    }
+}
+
+impl<N> Heads<N> for Arc<Whole<N>> {
+    fn directory(&self) -> &Directory<N> {
+        Whole::directory(self)
+    }
+}
+
+/// A run of buckets.
+struct Part<N, H> {
+    list: Chain<N>,
+    buckets: Range<usize>,
+    heads: H,
+}
+
+impl<N: Linked, H: Heads<N>> Part<N, H> {
+    /// Two halves; only one, if there is no head between them.
+    fn divide(&mut self) -> Option<Self> {
+        let Range { start, end } = self.buckets;
+        let middle = start + (end - start) / 2;
+        if middle == start {
+            return None;
+        }
+        let heads = self.heads.clone();
+        let list = self.list.cut(self.heads.directory().head_at(middle)?);
+        self.buckets.end = middle;
+        Some(Part {
+            list,
+            buckets: middle..end,
+            heads,
+        })
+    }
+
+    fn next_node(&mut self) -> Option<*mut N> {
+        loop {
+            if let Step::Node(node) = self.list.step()? {
+                return Some(node);
+            }
+        }
+    }
+}
+
+/// Nodes that are owned. What is left of them is freed when this is dropped.
+pub(crate) struct OwnedPart<N: Linked> {
+    part: Part<N, Arc<Whole<N>>>,
+}
+
+// SAFETY: owns its nodes, which nobody else can reach. The heads are shared by all parts, which only
+// read the directory and those words of heads that nobody changes any more.
+unsafe impl<N: Linked + Send> Send for OwnedPart<N> {}
+
+impl<N: Linked> OwnedPart<N> {
+    /// All nodes of a table.
+    pub(crate) fn all(list: Chain<N>, whole: Whole<N>) -> Self {
+        OwnedPart {
+            part: Part {
+                list,
+                buckets: whole.buckets(),
+                heads: Arc::new(whole),
+            },
+        }
+    }
+
+    pub(crate) fn split(mut self) -> (Self, Option<Self>) {
+        let right = self.part.divide();
+        (self, right.map(|part| OwnedPart { part }))
+    }
+}
+
+impl<N: Linked> Iterator for OwnedPart<N> {
+    type Item = Box<N>;
+
+    fn next(&mut self) -> Option<Box<N>> {
+        let node = self.part.next_node()?;
+        // SAFETY: the list is ours from the first head to the last, and each node is linked once.
+        Some(unsafe { Box::from_raw(node) })
+    }
+}
+
+impl<N: Linked> Drop for OwnedPart<N> {
+    /// A destructor that panics loses no other node's destructor; a second one aborts.
+    fn drop(&mut self) {
+        struct Others<'a, N: Linked>(&'a mut OwnedPart<N>);
+        impl<N: Linked> Drop for Others<'_, N> {
+            fn drop(&mut self) {
+                self.0.by_ref().for_each(drop);
+            }
+        }
+        let others = Others(self);
+        others.0.by_ref().for_each(drop);
+    }
+}
+
+/// Nodes that are borrowed mutably.
+pub(crate) struct PartMut<'m, N> {
+    part: Part<N, &'m Directory<N>>,
+    _nodes: PhantomData<&'m mut N>,
+}
+
+// SAFETY: as `&mut N`, of which it gives out one for each node; the directory is only read.
+unsafe impl<N: Linked + Send> Send for PartMut<'_, N> {}
+
+impl<'m, N: Linked> PartMut<'m, N> {
+    /// All nodes of a table.
+    pub(crate) fn all(state: &'m mut State<N>) -> Self {
+        let view = state.view();
+        let directory = view.directory();
+        PartMut {
+            part: Part {
+                // SAFETY: `&mut` for `'m`: nobody else uses the table, and its heads stay.
+                list: unsafe { Chain::new(view.start(0).head) },
+                buckets: 0..directory.order().buckets(),
+                heads: directory,
+            },
+            _nodes: PhantomData,
+        }
+    }
+
+    pub(crate) fn split(mut self) -> (Self, Option<Self>) {
+        let right = self.part.divide();
+        let right = right.map(|part| PartMut {
+            part,
+            _nodes: PhantomData,
+        });
+        (self, right)
+    }
+}
+
+impl<'m, N: Linked> Iterator for PartMut<'m, N> {
+    type Item = &'m mut N;
+
+    fn next(&mut self) -> Option<&'m mut N> {
+        let node = self.part.next_node()?;
+        // SAFETY: nobody else uses the table, and no other part meets this node. It stays for `'m`,
+        // is linked once, and the walk does not read it again.
+        Some(unsafe { &mut *node })
+    }
+}

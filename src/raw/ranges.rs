@@ -1,0 +1,120 @@
+//! A table in ranges of hashes, each of which a thread may walk on its own, while others write.
+//!
+//! The list is in the order of the hashes, and a walk may begin at any: so a range is two numbers,
+//! and whoever is there throughout is met in the one range that its hash is in, and there once.
+
+use crate::raw::directory::State;
+use crate::raw::list::Walk;
+use crate::raw::node::Node;
+
+/// The nodes of a range of hashes.
+pub(crate) struct HashRange<'g, K, V, M = ()> {
+    state: &'g State<Node<K, V, M>>,
+    first: u64,
+    last: u64,
+}
+
+// SAFETY: whoever has it reads nodes, and nothing else: entries are shared with its thread. They
+// stay, and the directory too, while the guard of `'g` lives, whichever thread that is of: what a
+// guard protects is what could be reached when it was made, and what is retired later (the
+// contract of `reclaim`), whoever reads it. The reads of another thread happen after the guard was
+// made, as this value came from its thread; and before it is gone, as for any `&'g V`: a guard that
+// is borrowed for `'g` is not dropped before.
+unsafe impl<K: Sync, V: Sync, M: Sync> Send for HashRange<'_, K, V, M> {}
+
+// SAFETY: as above; a shared reference can do no more.
+unsafe impl<K: Sync, V: Sync, M: Sync> Sync for HashRange<'_, K, V, M> {}
+
+impl<K, V, M> Clone for HashRange<'_, K, V, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V, M> Copy for HashRange<'_, K, V, M> {}
+
+impl<'g, K, V, M> HashRange<'g, K, V, M> {
+    /// All nodes. `'g` must be the life of a guard.
+    pub(crate) fn all(state: &'g State<Node<K, V, M>>) -> Self {
+        HashRange {
+            state,
+            first: 0,
+            last: u64::MAX,
+        }
+    }
+
+    /// Two halves; only one, if the range is no wider than a bucket.
+    pub(crate) fn split(self) -> (Self, Option<Self>) {
+        let width = self.last - self.first;
+        let shift = self.state.view().directory().order().shift();
+        if width.checked_shr(shift).unwrap_or(0) == 0 {
+            return (self, None);
+        }
+        let last = self.first + width / 2;
+        let first = last + 1;
+        (
+            HashRange { last, ..self },
+            Some(HashRange { first, ..self }),
+        )
+    }
+
+    /// A walk over the nodes of the range.
+    pub(crate) fn nodes(self) -> impl Iterator<Item = &'g Node<K, V, M>> {
+        Walk::new(self.first, self.state).take_while(move |node| node.hash() <= self.last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raw::build;
+
+    type Table = State<Node<u64, u64>>;
+
+    /// The ranges that a table is split into, down to the last.
+    fn ranges(state: &Table) -> Vec<HashRange<'_, u64, u64>> {
+        let mut open = vec![HashRange::all(state)];
+        let mut ranges = Vec::new();
+        while let Some(range) = open.pop() {
+            match range.split() {
+                (left, Some(right)) => open.extend([right, left]),
+                (range, None) => ranges.push(range),
+            }
+        }
+        ranges
+    }
+
+    fn buckets(state: &Table) -> usize {
+        state.view().directory().order().buckets()
+    }
+
+    #[test]
+    fn ranges_are_all_hashes() {
+        for capacity in [0, 1, 17, 1_000] {
+            let state = build::state(capacity, Vec::new());
+            let ranges = ranges(&state);
+            assert_eq!(ranges.len(), buckets(&state));
+            let mut next = Some(0);
+            for range in ranges {
+                assert_eq!(Some(range.first), next);
+                next = range.last.checked_add(1);
+            }
+            assert_eq!(next, None);
+        }
+    }
+
+    #[test]
+    fn nodes_at_the_ends_of_ranges_are_met_once() {
+        let width = u64::MAX / 64 + 1;
+        let ends = (0..64).flat_map(|n| [n * width, n * width + (width - 1)]);
+        // Each twice: of different keys.
+        let hashes: Vec<u64> = ends.flat_map(|hash| [hash, hash]).collect();
+        let nodes = hashes.iter().zip(0..);
+        let nodes = nodes.map(|(&hash, key)| Node::new(hash, key, hash));
+        let state = build::state(0, nodes.collect());
+        assert!(buckets(&state) >= 64);
+        let ranges = ranges(&state).into_iter();
+        let met: Vec<u64> = ranges.flat_map(HashRange::nodes).map(Node::hash).collect();
+        assert_eq!(met, hashes);
+    }
+}
