@@ -5,7 +5,8 @@
 //! that is present from the start to the end is yielded exactly once, to one of them.
 //!
 //! One guard protects the whole iteration: that of the caller, which it borrows. A guard of its
-//! thread is enough. The threads that help pin nothing.
+//! thread is enough. The threads that help pin nothing. (A thread of rayon's that waits for others
+//! runs other tasks meanwhile: if the caller is one, its guard is held while it does.)
 //!
 //! `par_iter`, `par_keys` and `par_values` are methods of maps and views, `par_iter_mut` and
 //! `into_par_iter` come by rayon's traits too, and so do `par_extend` and `collect`:

@@ -28,8 +28,8 @@ use splitmap::Crossbeam;
 #[cfg(feature = "seize")]
 use splitmap::Seize;
 use splitmap::{
-    DefaultHashBuilder, Epoch, HashMap, HashMapBuilder, HashMapRef, Iter, Keys, LocalGuard,
-    OccupiedError, OwnedGuard, Values,
+    DefaultHashBuilder, Epoch, HashMap, HashMapBuilder, HashMapRef, HashSet, Iter, Keys,
+    LocalGuard, OccupiedError, OwnedGuard, Values,
 };
 
 /// The beginning of what `rustc --version` says.
@@ -121,6 +121,10 @@ fn maps_are_as_free_as_their_entries() {
     assert!(implements!(HashMap<String, AtomicU64, DefaultHashBuilder, Crossbeam>: Sync));
     #[cfg(feature = "seize")]
     assert!(implements!(HashMap<String, AtomicU64, DefaultHashBuilder, Seize>: Sync));
+    assert!(implements!(HashSet<String>: Send));
+    assert!(implements!(HashSet<String>: Sync));
+    assert!(!implements!(HashSet<Cell<u8>>: Sync));
+    assert!(!implements!(HashSet<Rc<u8>>: Send));
     assert!(implements!(HashMapBuilder<u64, String>: Send));
     assert!(implements!(HashMapBuilder<u64, String>: Sync));
 
@@ -204,6 +208,20 @@ fn iterators_are_never_freer_than_references() {
     assert!(!implements!(Iter<'static, Rc<u8>, u64>: Send));
     assert!(!implements!(Keys<'static, Cell<u8>, u8>: Send));
     assert!(!implements!(Values<'static, u64, Cell<u8>>: Send));
+    #[cfg(feature = "rayon")]
+    {
+        use splitmap::parallel::{IntoParIter, ParIter, ParIterMut, ParKeys, ParSetIter};
+
+        assert!(implements!(ParIter<'static, u64, String>: Send));
+        assert!(!implements!(ParIter<'static, u64, Cell<u8>>: Send));
+        assert!(!implements!(ParKeys<'static, u64, Cell<u8>>: Send));
+        assert!(!implements!(ParIter<'static, Rc<u8>, u64>: Sync));
+        assert!(!implements!(ParSetIter<'static, Cell<u8>>: Send));
+        assert!(implements!(ParIterMut<'static, u64, Cell<u8>>: Send));
+        assert!(!implements!(ParIterMut<'static, u64, Rc<u8>>: Send));
+        assert!(implements!(IntoParIter<u64, Cell<u8>>: Send));
+        assert!(!implements!(IntoParIter<Rc<u8>, u64>: Send));
+    }
 }
 
 /// Guarantee G in types: a map may be used after a panic went past it.

@@ -38,6 +38,31 @@ where
     }
 }
 
+impl<'a, K, V, S, R> ParallelExtend<(&'a K, &'a V)> for &HashMap<K, V, S, R>
+where
+    K: Hash + Eq + Copy + Send + Sync + 'a,
+    V: Copy + Send + Sync + 'a,
+    S: BuildHasher + Sync,
+    R: Reclaim<Retired<K, V>>,
+{
+    fn par_extend<I: IntoParallelIterator<Item = (&'a K, &'a V)>>(&mut self, entries: I) {
+        let entries = entries.into_par_iter();
+        self.par_extend(entries.map(|(&key, &value)| (key, value)));
+    }
+}
+
+impl<'a, K, V, S, R> ParallelExtend<(&'a K, &'a V)> for HashMap<K, V, S, R>
+where
+    K: Hash + Eq + Copy + Send + Sync + 'a,
+    V: Copy + Send + Sync + 'a,
+    S: BuildHasher + Sync,
+    R: Reclaim<Retired<K, V>>,
+{
+    fn par_extend<I: IntoParallelIterator<Item = (&'a K, &'a V)>>(&mut self, entries: I) {
+        (&*self).par_extend(entries);
+    }
+}
+
 impl<K, V, S, R> FromParallelIterator<(K, V)> for HashMap<K, V, S, R>
 where
     K: Hash + Eq + Send,
@@ -75,6 +100,28 @@ where
     R: Reclaim<Retired<T, ()>>,
 {
     fn par_extend<I: IntoParallelIterator<Item = T>>(&mut self, values: I) {
+        (&*self).par_extend(values);
+    }
+}
+
+impl<'a, T, S, R> ParallelExtend<&'a T> for &HashSet<T, S, R>
+where
+    T: Hash + Eq + Copy + Send + Sync + 'a,
+    S: BuildHasher + Sync,
+    R: Reclaim<Retired<T, ()>>,
+{
+    fn par_extend<I: IntoParallelIterator<Item = &'a T>>(&mut self, values: I) {
+        self.par_extend(values.into_par_iter().copied());
+    }
+}
+
+impl<'a, T, S, R> ParallelExtend<&'a T> for HashSet<T, S, R>
+where
+    T: Hash + Eq + Copy + Send + Sync + 'a,
+    S: BuildHasher + Sync,
+    R: Reclaim<Retired<T, ()>>,
+{
+    fn par_extend<I: IntoParallelIterator<Item = &'a T>>(&mut self, values: I) {
         (&*self).par_extend(values);
     }
 }

@@ -142,6 +142,15 @@ fn every_value_of_a_set_is_met_once() {
     }
 }
 
+/// Tells writers to stop, also when a check fails: else they would be waited for without end.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// While others make the table grow and shrink, what stays is met once, and nothing twice.
 #[test]
 fn what_stays_is_met_once_while_the_table_is_resized() {
@@ -150,6 +159,7 @@ fn what_stays_is_met_once_while_the_table_is_resized() {
     let map: HashMap<u64, u64> = (0..STAY).map(|key| (key, !key)).collect();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _stop = Stop(&stop);
         for writer in 0..2 {
             let (map, stop) = (&map, &stop);
             scope.spawn(move || {
@@ -192,7 +202,6 @@ fn what_stays_is_met_once_while_the_table_is_resized() {
                 );
             }
         }
-        stop.store(true, Ordering::Relaxed);
     });
 }
 
@@ -203,6 +212,7 @@ fn what_was_met_is_there_as_long_as_the_guard() {
     let map: HashMap<u64, Box<u64>> = (0..KEYS).map(|key| (key, Box::new(key))).collect();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _stop = Stop(&stop);
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 for key in 0..KEYS {
@@ -221,7 +231,6 @@ fn what_was_met_is_there_as_long_as_the_guard() {
                 assert!(met.iter().all(|(key, value)| **key == ***value));
             });
         }
-        stop.store(true, Ordering::Relaxed);
     });
 }
 
@@ -404,4 +413,14 @@ fn maps_and_sets_are_extended() {
     let mut shared = &set;
     shared.par_extend((5_000..9_000_u64).into_par_iter());
     assert_eq!(set, (0..9_000).collect());
+
+    // And with copies of what others have.
+    let copies = HashMap::<u64, u64>::default();
+    let mut shared = &copies;
+    shared.par_extend(map.pin().par_iter());
+    assert_eq!(copies, map);
+    let copies = HashSet::<u64>::default();
+    let mut shared = &copies;
+    shared.par_extend(set.pin().par_iter());
+    assert_eq!(copies, set);
 }

@@ -285,6 +285,15 @@ impl SerializeMap for Counting {
     }
 }
 
+/// Tells writers to stop, also when a check fails: else they would be waited for without end.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// A format that writes the length first is told the right one, while others write the map, and is
 /// given what stays.
 #[test]
@@ -293,6 +302,7 @@ fn the_length_that_is_told_is_that_of_what_follows() {
     let set: HashSet<u32> = (0..500).collect();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _stop = Stop(&stop);
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 for n in 500..800 {
@@ -311,6 +321,5 @@ fn the_length_that_is_told_is_that_of_what_follows() {
             let values = set.serialize(Counter).unwrap();
             assert!((500..=800).contains(&values));
         }
-        stop.store(true, Ordering::Relaxed);
     });
 }

@@ -442,6 +442,15 @@ fn set_algebra_looks_when_it_is_asked() {
     assert_eq!(v.symmetric_difference(&w).count(), 9);
 }
 
+/// Tells writers to stop, also when a check fails: else they would be waited for without end.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Values that stay in the sets they are in are met once, whatever others do meanwhile.
 #[test]
 fn set_algebra_is_exact_for_what_stays() {
@@ -450,6 +459,7 @@ fn set_algebra_is_exact_for_what_stays() {
     let b: HashSet<u64> = (300..900).collect();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _stop = Stop(&stop);
         for (set, start) in [(&a, 1_000), (&b, 1_500), (&a, 2_000)] {
             let stop = &stop;
             scope.spawn(move || {
@@ -478,7 +488,6 @@ fn set_algebra_is_exact_for_what_stays() {
             assert_eq!(stays(&mut v.symmetric_difference(&w)), either);
             assert!(!v.is_disjoint(&w) && !v.is_subset(&w) && !v.is_superset(&w));
         }
-        stop.store(true, Ordering::Relaxed);
     });
 }
 
