@@ -148,17 +148,30 @@ stage_bench() {
 }
 
 # Catches: an example that does not run, or answers a wrong call with a panic or with success.
-about_example='the example runs, and refuses wrong calls with status 2'
+about_example='the examples run and check themselves, and refuse wrong calls with status 2'
 stage_example() {
-    local example
-    cargo build --release --example read_heavy_cache
-    example=${CARGO_TARGET_DIR:-target}/release/examples/read_heavy_cache
+    local built example
+    cargo build --release --examples
+    built=${CARGO_TARGET_DIR:-target}/release/examples
+    example=$built/read_heavy_cache
     expect_status 0 "$example" --seconds 2
     expect_status 2 "$example" --seconds 0
     expect_status 2 "$example" --seconds soon
     expect_status 2 "$example" --threads 0
     expect_status 2 "$example" --trace "$root/no/such/file"
     expect_status 2 "$example" --no-such-option
+
+    expect_status 0 "$built/async_cache"
+    expect_status 2 "$built/async_cache" --tasks 0
+    expect_status 0 "$built/config_reload"
+    expect_status 2 "$built/config_reload" --reloads -1
+    expect_status 0 "$built/interner"
+    expect_status 0 "$built/interner" "$root/README.md"
+    expect_status 2 "$built/interner" "$root/no/such/file"
+    expect_status 0 "$built/word_count"
+    expect_status 0 "$built/word_count" --threads 1 --rounds 1 - <"$root/README.md"
+    expect_status 2 "$built/word_count" - </dev/null
+    expect_status 2 "$built/word_count" --top many
 }
 
 # Catches: interleavings and weak-memory outcomes that break the protocol; orderings too weak,
@@ -212,7 +225,7 @@ stage_sanitize() {
     local copy=$targets/unpin-relaxed file=src/reclaim/epoch/slot.rs
     rm -rf "$copy"
     mkdir -p "$copy/target"
-    cp -R Cargo.toml Cargo.lock README.md src tests benches examples "$copy"
+    cp -R Cargo.toml Cargo.lock README.md src tests benches examples docs "$copy"
     cp -R "$targets/tsan/." "$copy/target"
     sed 's/word.store(word - 1, Ordering::Release)/word.store(word - 1, Ordering::Relaxed)/' \
         "$file" >"$copy/$file"
