@@ -88,6 +88,7 @@ fn run(arguments: &Arguments) -> Report {
                         .pin()
                         .insert(service, Config::load(service, version));
                 }
+                thread::sleep(PAUSE);
             }
         };
         show_line(&mut text, "at the start", &configs);
