@@ -3,6 +3,7 @@
 mod builder;
 mod compute;
 mod entry;
+pub mod guide;
 mod hashing;
 mod iter;
 mod many;

@@ -136,5 +136,5 @@ fn from_flurry() {
 
 #[test]
 fn from_std() {
-    check("From RwLock<HashMap>", from_std::rows());
+    check("From `RwLock<HashMap>`", from_std::rows());
 }

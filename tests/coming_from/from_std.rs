@@ -1,4 +1,4 @@
-//! The rows of the section "From RwLock<HashMap>".
+//! The rows of the section "From `RwLock<HashMap>`".
 
 use std::collections::{BTreeMap, BTreeSet, HashMap as StdHashMap};
 use std::sync::RwLock;
