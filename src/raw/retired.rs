@@ -3,6 +3,7 @@
 //! A retired object travels as one pointer. Its kind stands in the low bits, which the alignment
 //! of every kind leaves free.
 
+use std::fmt;
 use std::marker::PhantomData;
 
 use crate::raw::directory::{Directory, Group, UnlinkedDirectory, UnlinkedGroup};
@@ -29,6 +30,12 @@ fn tagged<T>(object: *mut T, kind: usize) -> *mut () {
 /// a map of `K` and `V` retires.
 pub struct Retired<K, V, M = ()> {
     _owns: PhantomData<(K, V, M)>,
+}
+
+impl<K, V, M> fmt::Debug for Retired<K, V, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Retired")
+    }
 }
 
 /// Retires a node.
