@@ -5,8 +5,9 @@
 #   ci/test.sh STAGE...       these
 #   ci/test.sh --list         names them
 #
-# Needs Rust and a C compiler; the fuzz stage also a nightly toolchain and a C++ compiler. Without
-# those it is skipped, and says so. What else is needed is installed by cargo.
+# Needs Rust and a C compiler; the fuzz stage also a nightly toolchain and a C++ compiler, the api
+# stage a nightly toolchain and cargo-public-api. Without those they are skipped, and say so. What
+# else is needed is installed by cargo.
 #
 # shellcheck disable=SC2034 # `about_STAGE` is read by name
 set -euo pipefail
@@ -24,7 +25,7 @@ readonly targets=${CARGO_TARGET_DIR:-$root/target}
 
 # A stage returns this where something is missing that it can do nothing about.
 readonly SKIPPED=77
-readonly stages='fmt clippy test strict stress doctest doc deps features bench example loom mutants schedules sanitize fuzz'
+readonly stages='fmt clippy test strict stress doctest doc api deps features bench example loom mutants schedules sanitize fuzz'
 notes=$(mktemp)
 passed_stages=''
 trap 'rm -f "$notes"' EXIT
@@ -116,6 +117,21 @@ stage_doctest() {
 about_doc='the documentation builds without a warning'
 stage_doc() {
     RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --all-features
+}
+
+# Catches: a change of the public interface that nobody meant: an item, a bound, what is `Send`.
+about_api='the public interface is the one in docs/PUBLIC-API.txt'
+stage_api() {
+    if ! has_nightly; then
+        leave_out 'api: no nightly toolchain (rustup toolchain install nightly)'
+        return "$SKIPPED"
+    fi
+    # To install it takes minutes, so that is not done in passing.
+    if ! cargo public-api --version >/dev/null 2>&1; then
+        leave_out 'api: no cargo-public-api (cargo install cargo-public-api --locked)'
+        return "$SKIPPED"
+    fi
+    ci/public-api.sh --check
 }
 
 # Catches: a dependency that came in unnoticed, for all users of the crate.

@@ -72,6 +72,12 @@ impl<T: Answer, E: Answer> Answer for Result<T, E> {
     }
 }
 
+impl<T: Answer> Answer for Vec<T> {
+    fn text(&self) -> String {
+        format!("{:?}", Vec::from_iter(self.iter().map(Answer::text)))
+    }
+}
+
 impl<K: Eq + Hash, V: Answer> Answer for Ref<'_, K, V> {
     fn text(&self) -> String {
         self.value().text()

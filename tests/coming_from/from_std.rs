@@ -12,8 +12,9 @@ fn theirs() -> RwLock<StdHashMap<&'static str, u32>> {
 pub fn rows() -> Vec<Row> {
     let mut all = rows!(map = theirs(), pinned;
         map.read().unwrap().get("a") => map.get("a");
-        map.read().unwrap()["a"] => map.get("a").unwrap();
+        map.read().unwrap()["a"] => map["a"];
         map.read().unwrap().get_key_value("a") => map.get_key_value("a");
+        ["a", "c"].map(|k| map.read().unwrap().get(k).copied()).to_vec() => map.get_many(["a", "c"]).collect::<Vec<_>>();
         map.read().unwrap().contains_key("a") => map.contains_key("a");
         map.read().unwrap().len() => map.len();
         map.read().unwrap().is_empty() => map.is_empty();
@@ -21,6 +22,7 @@ pub fn rows() -> Vec<Row> {
         map.read().unwrap().keys().max() => map.keys().max();
         map.read().unwrap().values().sum::<u32>() => map.values().sum::<u32>();
         map.write().unwrap().insert("a", 5) => map.insert("a", 5);
+        map.write().unwrap().extend([("a", 5), ("c", 3)]) => map.insert_many([("a", 5), ("c", 3)]);
         map.write().unwrap().remove("a") => map.remove("a");
         map.write().unwrap().remove_entry("a") => map.remove_entry("a");
         if let Some(v) = map.write().unwrap().get_mut("a") { *v += 1 } => map.update("a", |v| v + 1);
