@@ -1,5 +1,10 @@
 //! The rows of the section "From DashMap".
 
+#![allow(
+    clippy::clone_on_copy,
+    reason = "the code stands for values of any type"
+)]
+
 use std::collections::BTreeMap;
 use std::hash::RandomState;
 

@@ -39,7 +39,7 @@ pub fn rows() -> Vec<Row> {
         map.contains_key("a") => map.contains_key("a");
         map.insert("a", 5) => map.insert("a", 5);
         map.try_insert("a", 5) => map.try_insert("a", 5);
-        map.try_insert_with("c", || 3) => map.try_insert("c", 3).map_err(|e| e.current);
+        map.try_insert_with("c", || 3) => map.try_insert_with("c", || 3);
         map.get_or_insert("c", 3) => map.get_or_insert("c", 3);
         map.get_or_insert_with("c", || 3) => map.get_or_insert_with("c", || 3);
         map.update("a", |v| v + 1) => map.update("a", |v| v + 1);
