@@ -13,7 +13,7 @@ macro_rules! rows {
             let mut $map = $old_map;
             let old = $crate::answer::answer(&$old);
             let old = (old, $crate::answer::answer(&$map));
-            let shared = $crate::ours();
+            let shared = $crate::Ours::ours();
             #[allow(unused_mut)]
             let mut $map = $new_map(&shared);
             let new = $crate::answer::answer(&$new);
@@ -30,7 +30,7 @@ macro_rules! rows {
             };
             let new = {
                 #[allow(unused_mut, unused_variables)]
-                let mut $map = $crate::ours();
+                let mut $map = <$crate::Map as $crate::Ours>::ours();
                 $crate::answer::answer(&$new)
             };
             let none = String::new;
@@ -47,20 +47,39 @@ mod from_dashmap;
 mod from_flurry;
 #[path = "coming_from/from_papaya.rs"]
 mod from_papaya;
+#[path = "coming_from/from_sets.rs"]
+mod from_sets;
 #[path = "coming_from/from_std.rs"]
 mod from_std;
 
 use std::collections::BTreeSet;
 
 type Map = splitmap::HashMap<&'static str, u32>;
+type Set = splitmap::HashSet<&'static str>;
 
 const DOCUMENT: &str = include_str!("../docs/COMING-FROM.md");
 
 /// What every map has at first.
 const ENTRIES: [(&str, u32); 2] = [("a", 1), ("b", 2)];
 
-fn ours() -> Map {
-    Map::from(ENTRIES)
+/// And every set.
+const VALUES: [&str; 2] = ["a", "b"];
+
+/// A map or a set of ours, as it is at first.
+trait Ours {
+    fn ours() -> Self;
+}
+
+impl Ours for Map {
+    fn ours() -> Self {
+        Map::from(ENTRIES)
+    }
+}
+
+impl Ours for Set {
+    fn ours() -> Self {
+        Set::from(VALUES)
+    }
 }
 
 /// The right side's `map` under a guard.
@@ -71,6 +90,14 @@ fn pinned(map: &Map) -> splitmap::HashMapRef<'_, &'static str, u32> {
 /// The right side's `map` where it is the map itself.
 fn itself(map: &Map) -> Map {
     map.clone()
+}
+
+fn set_pinned(set: &Set) -> splitmap::HashSetRef<'_, &'static str> {
+    set.pin()
+}
+
+fn set_itself(set: &Set) -> Set {
+    set.clone()
 }
 
 /// The code on the left and on the right, without white space.
@@ -137,4 +164,12 @@ fn from_flurry() {
 #[test]
 fn from_std() {
     check("From `RwLock<HashMap>`", from_std::rows());
+}
+
+#[test]
+fn from_sets() {
+    check("From DashSet", from_sets::from_dashset());
+    check("From papaya's HashSet", from_sets::from_papaya());
+    check("From flurry's HashSet", from_sets::from_flurry());
+    check("From `RwLock<HashSet>`", from_sets::from_std());
 }

@@ -43,6 +43,9 @@ fn every_public_type_can_be_shown() {
         is_debug::<HashMap<Shown, Shown, Unseen>>(),
         is_debug::<HashMapBuilder<Unseen, Unseen, Unseen, Unseen>>(),
         is_debug::<HashMapRef<'_, Shown, Shown, Unseen>>(),
+        is_debug::<HashSet<Shown, Unseen>>(),
+        is_debug::<HashSetBuilder<Unseen, Unseen, Unseen>>(),
+        is_debug::<HashSetRef<'_, Shown, Unseen>>(),
         is_debug::<IntoIter<Shown, Shown>>(),
         is_debug::<Iter<'_, Shown, Shown>>(),
         is_debug::<IterMut<'_, Shown, Shown>>(),
@@ -62,17 +65,67 @@ fn every_public_type_can_be_shown() {
         is_debug::<Values<'_, Unseen, Shown>>(),
         is_debug::<ValuesMut<'_, Shown, Shown>>(),
     ]);
-    assert_eq!(shown, public_types());
+    assert_eq!(shown, public_types(""));
 }
 
-/// The structs and enums of the public interface, as far as their features are on.
-fn public_types() -> BTreeSet<String> {
+#[test]
+fn every_public_type_of_sets_can_be_shown() {
+    use set::*;
+    // These look values up while they are shown.
+    type Hashed = u32;
+    type Hasher = std::hash::RandomState;
+    let shown = BTreeSet::from([
+        is_debug::<Difference<'_, Hashed, Hasher>>(),
+        is_debug::<Drain<'_, Unseen>>(),
+        is_debug::<HashSet<Shown, Unseen>>(),
+        is_debug::<HashSetBuilder<Unseen, Unseen, Unseen>>(),
+        is_debug::<HashSetRef<'_, Shown, Unseen>>(),
+        is_debug::<Intersection<'_, Hashed, Hasher>>(),
+        is_debug::<IntoIter<Unseen>>(),
+        is_debug::<Iter<'_, Shown>>(),
+        is_debug::<Scan<'_, Shown>>(),
+        is_debug::<SymmetricDifference<'_, Hashed, Hasher>>(),
+        is_debug::<Union<'_, Hashed, Hasher>>(),
+    ]);
+    assert_eq!(shown, public_types("set::"));
+}
+
+#[cfg(feature = "rayon")]
+#[test]
+fn every_public_type_of_parallel_iteration_can_be_shown() {
+    use parallel::*;
+    let shown = BTreeSet::from([
+        is_debug::<IntoParIter<Unseen, Unseen>>(),
+        is_debug::<IntoParValues<Unseen>>(),
+        is_debug::<ParIter<'_, Unseen, Unseen>>(),
+        is_debug::<ParIterMut<'_, Unseen, Unseen>>(),
+        is_debug::<ParKeys<'_, Unseen, Unseen>>(),
+        is_debug::<ParSetIter<'_, Unseen>>(),
+        is_debug::<ParValues<'_, Unseen, Unseen>>(),
+        is_debug::<ParValuesMut<'_, Unseen, Unseen>>(),
+    ]);
+    assert_eq!(shown, public_types("parallel::"));
+}
+
+/// What has another place in the interface than those that these tests know would be missed by them.
+#[test]
+fn every_public_module_with_types_has_a_test() {
+    let path = |line: &str| {
+        let (_, path) = line.split_once("pub mod splitmap::")?;
+        (!path.starts_with("guide")).then(|| path.to_owned())
+    };
+    let modules: BTreeSet<String> = INTERFACE.lines().filter_map(path).collect();
+    assert_eq!(modules, BTreeSet::from(["parallel".into(), "set".into()]));
+}
+
+/// The structs and enums of one module of the public interface, as far as their features are on.
+fn public_types(module: &str) -> BTreeSet<String> {
     let name = |line: &str| {
         let item = line.strip_prefix("#[non_exhaustive] ").unwrap_or(line);
         let kinds = ["pub struct splitmap::", "pub enum splitmap::"];
         let rest = kinds.iter().find_map(|kind| item.strip_prefix(kind))?;
-        let path = rest.split(['<', '(', ' ']).next()?;
-        Some(path.rsplit("::").next()?.to_owned())
+        let name = rest.strip_prefix(module)?.split(['<', '(', ' ']).next()?;
+        (!name.contains("::")).then(|| name.to_owned())
     };
     let is_there = |name: &String| match &**name {
         "Crossbeam" => cfg!(feature = "crossbeam-epoch"),

@@ -1,13 +1,13 @@
 //! Answers of different maps, made comparable: a reference counts as the value, a lock guard too.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap as StdHashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap as StdHashMap, HashSet as StdHashSet};
 use std::fmt::Debug;
 use std::hash::{BuildHasher, Hash};
 use std::num::ParseIntError;
 use std::sync::RwLock;
 
-use dashmap::DashMap;
 use dashmap::mapref::one::{Ref, RefMut};
+use dashmap::{DashMap, DashSet};
 
 pub fn answer(of: &impl Answer) -> String {
     of.text()
@@ -190,3 +190,58 @@ macro_rules! computed {
 }
 
 computed!(splitmap, papaya);
+
+/// The answer of a set is its values, sorted.
+fn values<'a>(values: impl Iterator<Item = &'a &'static str>) -> String {
+    format!("{:?}", values.collect::<BTreeSet<_>>())
+}
+
+impl<S: BuildHasher + Clone> Answer for DashSet<&'static str, S> {
+    fn text(&self) -> String {
+        values(BTreeSet::from_iter(self.iter().map(|r| *r.key())).iter())
+    }
+}
+
+impl<S: BuildHasher> Answer for RwLock<StdHashSet<&'static str, S>> {
+    fn text(&self) -> String {
+        values(self.read().expect("no panic").iter())
+    }
+}
+
+impl<S: BuildHasher> Answer for splitmap::HashSet<&'static str, S> {
+    fn text(&self) -> String {
+        values(self.pin().iter())
+    }
+}
+
+impl<S: BuildHasher, G: splitmap::Guard> Answer
+    for splitmap::HashSetRef<'_, &'static str, S, splitmap::Epoch, G>
+{
+    fn text(&self) -> String {
+        values(self.iter())
+    }
+}
+
+impl<S: BuildHasher> Answer for papaya::HashSet<&'static str, S> {
+    fn text(&self) -> String {
+        values(self.pin().iter())
+    }
+}
+
+impl<S: BuildHasher, G: papaya::Guard> Answer for papaya::HashSetRef<'_, &'static str, S, G> {
+    fn text(&self) -> String {
+        values(self.iter())
+    }
+}
+
+impl<S: BuildHasher> Answer for flurry::HashSet<&'static str, S> {
+    fn text(&self) -> String {
+        values(self.pin().iter())
+    }
+}
+
+impl<S: BuildHasher> Answer for flurry::HashSetRef<'_, &'static str, S> {
+    fn text(&self) -> String {
+        values(self.iter())
+    }
+}
