@@ -158,13 +158,17 @@ where
                 && let Ok(old) = self.state.swing(view, view.directory().with_floor(order))
             {
                 self.retire_directory(old);
+                break;
             }
             view = self.state.occupied();
         }
         self.state.occupied();
         loop {
             let view = self.state.view();
-            if view.directory().order() >= order {
+            // Who has given the floor up meanwhile may shrink what is grown here. To grow it again
+            // could go on for ever: what was reserved is given up with the floor.
+            let is_given_up = view.directory().floor() < order;
+            if is_given_up || view.directory().order() >= order {
                 break;
             }
             if Self::is_busy(view) {
