@@ -343,7 +343,7 @@ where
 
     /// Grows the table until it has a bucket for each of `additional` more entries, and makes all
     /// of them; from now on it does not shrink below that, until
-    /// [`shrink_to_fit`](Self::shrink_to_fit).
+    /// [`shrink_to_fit`](Self::shrink_to_fit), which, called by others meanwhile, ends this too.
     ///
     /// Pins. Costs time and memory in proportion to the new buckets. Others use the map meanwhile,
     /// and their writes help; lock-free.
