@@ -17,6 +17,8 @@ root=$PWD
 if [ "${CI:-}" = true ]; then
     export CARGO_TERM_COLOR=never NO_COLOR=1
 fi
+# Each thing is built once here: no time for what makes the next build fast, or a debugger happy.
+export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=line-tables-only
 # Inherited flags would build something else than what is shipped.
 unset RUSTFLAGS RUSTDOCFLAGS CARGO_ENCODED_RUSTFLAGS
 
