@@ -112,7 +112,7 @@ stage_stress() {
 # Catches: examples in the documentation that do not compile or do not do what they say.
 about_doctest='examples in the documentation'
 stage_doctest() {
-    cargo test --doc
+    cargo test --doc --all-features
 }
 
 # Catches: broken links and other faults of the documentation.
@@ -232,7 +232,7 @@ stage_sanitize() {
         # Maps in statics, and what is leaked on purpose.
         export ASAN_OPTIONS=detect_leaks=0
         "${test[@]}" --target-dir "$targets/asan" --all-features \
-            --test reclamation --test drops --test panics --test stress
+            --test reclamation --test drops --test panics --test stress --test parallel
     )
     export RUSTFLAGS='-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer'
     export TSAN_OPTIONS="suppressions=$root/ci/tsan.supp"
