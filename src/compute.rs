@@ -146,8 +146,8 @@ where
     /// entry that it has seen.
     ///
     /// The closure is called once, and once more for each other entry that it meets because
-    /// others change the key meanwhile; a value that it gave for an earlier one is dropped. It is
-    /// not called under any lock, and may use this map. `Remove` of a key that is absent is
+    /// others, or it itself, change the key meanwhile; a value that it gave for an earlier one is
+    /// dropped. It is not called under any lock, and may use this map. `Remove` of a key that is absent is
     /// answered by the panic below.
     ///
     /// Allocates a node for `Insert`. Lock-free (guarantee **B**) but for what the closure does.
@@ -199,7 +199,11 @@ where
                 new: entry(replaced.new),
             },
             Computed::Removed(node) => Compute::Removed(node.key(), node.value()),
-            Computed::Left(_, answer) => Compute::Aborted(answer),
+            Computed::Left(key, answer) => {
+                // Not at the end: if its destructor panics there, the answer is lost, and leaks.
+                drop(key);
+                Compute::Aborted(answer)
+            }
             Computed::Absent => unreachable!("decided for a key that is present"),
         }
     }

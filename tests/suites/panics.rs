@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex};
 
-use splitmap::Reclaimer;
+use splitmap::{Compute, Operation as Wanted, Reclaimer};
 
 use super::maps::{HashMap, builder};
 use super::{GUARDS_ARE_OF_ONE_MAP, LATE_PANICS_COME_OUT, R};
@@ -216,7 +216,7 @@ type Operation = (&'static str, fn(&Map, &Arc<Tally>));
 const PRESENT: u64 = 7;
 const ABSENT: u64 = 77;
 
-const ON_ONE_KEY: [Operation; 17] = [
+const ON_ONE_KEY: [Operation; 29] = [
     ("get present", |map, tally| {
         map.pin().get(&Item::new(PRESENT, tally)).unwrap();
     }),
@@ -273,6 +273,108 @@ const ON_ONE_KEY: [Operation; 17] = [
             Item::new(ABSENT, tally)
         };
         map.pin().get_or_insert_with(Item::new(ABSENT, tally), make);
+    }),
+    ("update present", |map, tally| {
+        let update = |_: &Item| {
+            pass(Call::Closure);
+            Item::new(PRESENT, tally)
+        };
+        map.pin().update(Item::new(PRESENT, tally), update).unwrap();
+    }),
+    ("update absent", |map, tally| {
+        let update = |_: &Item| unreachable!("the key is not there");
+        let updated = map.pin().update(Item::new(ABSENT, tally), update).is_some();
+        assert!(!updated);
+    }),
+    ("update_or_insert present", |map, tally| {
+        let update = |_: &Item| {
+            pass(Call::Closure);
+            Item::new(PRESENT, tally)
+        };
+        let (key, value) = (Item::new(PRESENT, tally), Item::new(PRESENT, tally));
+        map.pin().update_or_insert(key, update, value);
+    }),
+    ("update_or_insert absent", |map, tally| {
+        let update = |_: &Item| {
+            pass(Call::Closure);
+            Item::new(ABSENT, tally)
+        };
+        let (key, value) = (Item::new(ABSENT, tally), Item::new(ABSENT, tally));
+        map.pin().update_or_insert(key, update, value);
+    }),
+    ("update_or_insert_with present", |map, tally| {
+        let make = || {
+            pass(Call::Closure);
+            Item::new(PRESENT, tally)
+        };
+        let key = Item::new(PRESENT, tally);
+        map.pin().update_or_insert_with(key, |_| make(), make);
+    }),
+    ("update_or_insert_with absent", |map, tally| {
+        let make = || {
+            pass(Call::Closure);
+            Item::new(ABSENT, tally)
+        };
+        let key = Item::new(ABSENT, tally);
+        map.pin().update_or_insert_with(key, |_| make(), make);
+    }),
+    ("compute, inserting", |map, tally| {
+        let compute = |_: Option<_>| {
+            pass(Call::Closure);
+            Wanted::<_, ()>::Insert(Item::new(ABSENT, tally))
+        };
+        let pinned = map.pin();
+        let computed = pinned.compute(Item::new(ABSENT, tally), compute);
+        assert!(matches!(computed, Compute::Inserted(..)));
+    }),
+    ("compute, replacing", |map, tally| {
+        let compute = |_: Option<_>| {
+            pass(Call::Closure);
+            Wanted::<_, ()>::Insert(Item::new(PRESENT, tally))
+        };
+        let pinned = map.pin();
+        let computed = pinned.compute(Item::new(PRESENT, tally), compute);
+        assert!(matches!(computed, Compute::Updated { .. }));
+    }),
+    ("compute, removing", |map, tally| {
+        let compute = |_: Option<_>| {
+            pass(Call::Closure);
+            Wanted::<_, ()>::Remove
+        };
+        let pinned = map.pin();
+        let computed = pinned.compute(Item::new(PRESENT, tally), compute);
+        assert!(matches!(computed, Compute::Removed(..)));
+    }),
+    ("compute, leaving", |map, tally| {
+        let compute = |_: Option<_>| {
+            pass(Call::Closure);
+            Wanted::Abort(Item::new(PRESENT, tally))
+        };
+        let pinned = map.pin();
+        let computed = pinned.compute(Item::new(PRESENT, tally), compute);
+        assert!(matches!(computed, Compute::Aborted(_)));
+    }),
+    ("remove_if, accepted", |map, tally| {
+        let condemns = |_: &Item, _: &Item| {
+            pass(Call::Closure);
+            true
+        };
+        let removed = map
+            .pin()
+            .remove_if(&Item::new(PRESENT, tally), condemns)
+            .is_ok();
+        assert!(removed);
+    }),
+    ("remove_if, refused", |map, tally| {
+        let condemns = |_: &Item, _: &Item| {
+            pass(Call::Closure);
+            false
+        };
+        let removed = map
+            .pin()
+            .remove_if(&Item::new(PRESENT, tally), condemns)
+            .is_ok();
+        assert!(!removed);
     }),
     ("remove present", |map, tally| {
         map.pin().remove(&Item::new(PRESENT, tally)).unwrap();
@@ -343,10 +445,25 @@ fn an_eq_that_panics_has_no_effect() {
 fn a_closure_that_panics_has_no_effect() {
     for quality in [Quality::Constant, Quality::Default] {
         let trips = trip_on_one_key(Call::Closure, quality);
+        let tripped: Vec<&str> = (ON_ONE_KEY.iter().zip(trips))
+            .flat_map(|((name, _), trips)| (0..trips).map(move |_| *name))
+            .collect();
         assert_eq!(
-            trips.iter().sum::<u32>(),
-            1,
-            "one operation takes a closure"
+            tripped,
+            [
+                "get_or_insert_with absent",
+                "update present",
+                "update_or_insert present",
+                "update_or_insert_with present",
+                "update_or_insert_with absent",
+                "compute, inserting",
+                "compute, replacing",
+                "compute, removing",
+                "compute, leaving",
+                "remove_if, accepted",
+                "remove_if, refused",
+            ],
+            "each closure that is called is called once"
         );
     }
 }
@@ -704,6 +821,179 @@ fn a_closure_may_write_its_own_key() {
         });
         assert_eq!((*found, pinned.len()), ("innermost", 3));
     }
+}
+
+/// What a closure decides is done to the entry that it was asked for, whatever it does itself to the
+/// key.
+#[test]
+fn a_closure_that_writes_its_own_key_is_asked_again() {
+    for quality in [Quality::Constant, Quality::Default] {
+        let map = builder().hasher(quality).build();
+        let pinned = map.pin();
+        let mut asked = Vec::new();
+        let sum = pinned.update_or_insert_with(
+            1,
+            |&value| {
+                asked.push(value);
+                if value < 3 {
+                    pinned.insert(1, value + 1);
+                }
+                10 * value
+            },
+            || {
+                pinned.insert(1, 1);
+                0
+            },
+        );
+        assert_eq!((*sum, &asked[..]), (30, &[1, 2, 3][..]));
+
+        // Replaced, and by the same value: it is another entry.
+        let mut asked = 0;
+        let removed = pinned.remove_if(&1, |_, value| {
+            asked += 1;
+            if asked == 1 {
+                assert_eq!(pinned.insert(1, *value), Some(&30));
+            }
+            true
+        });
+        assert_eq!((removed, asked), (Ok(Some((&1, &30))), 2));
+
+        // Inserted and removed again: as if nothing had been.
+        let mut asked = 0;
+        let computed = pinned.compute(2, |entry| {
+            asked += 1;
+            assert_eq!(entry, None);
+            pinned.insert(2, 5);
+            assert_eq!(pinned.remove(&2), Some(&5));
+            Wanted::<_, ()>::Insert(6)
+        });
+        assert_eq!((computed, asked), (Compute::Inserted(&2, &6), 1));
+
+        // The table grows, and shrinks, under its feet; the entry stays, so that it is not asked again.
+        let mut asked = 0;
+        let computed = pinned.compute(2, |entry| {
+            asked += 1;
+            assert_eq!(entry, Some((&2, &6)));
+            for key in 100..400 {
+                pinned.insert(key, 0);
+            }
+            pinned.retain(|&key, _| key < 100);
+            map.shrink_to_fit();
+            Wanted::<_, ()>::Insert(7)
+        });
+        let (old, new) = ((&2, &6), (&2, &7));
+        assert_eq!((computed, asked), (Compute::Updated { old, new }, 1));
+
+        // The same call within itself.
+        let mut asked = 0;
+        let updated = pinned.update(2, |&outer| {
+            asked += 1;
+            if asked == 1 {
+                assert_eq!(pinned.update(2, |&inner| inner + 1), Some(&8));
+            }
+            outer + 10
+        });
+        assert_eq!((updated, asked), (Some(&18), 2));
+
+        // Gone under its feet.
+        let computed = pinned.compute(2, |entry| match entry {
+            Some(_) => {
+                pinned.clear();
+                Wanted::Remove
+            }
+            None => Wanted::Abort("gone"),
+        });
+        assert_eq!(computed, Compute::Aborted("gone"));
+        assert!(map.is_empty());
+    }
+}
+
+/// A closure that panics when it is asked again: what it gave for the entry before is dropped too.
+#[test]
+fn a_closure_that_panics_later_has_no_effect() {
+    for quality in [Quality::Constant, Quality::Default] {
+        for passing in 0..4 {
+            let tally = Arc::default();
+            let map = filled(quality, &tally);
+            let item = |id| Item::new(id, &tally);
+            let meddle = || {
+                map.pin().insert(item(ABSENT), item(ABSENT));
+                map.pin().remove(&item(ABSENT));
+                map.pin().insert(item(PRESENT), item(PRESENT));
+                pass(Call::Closure);
+                item(PRESENT)
+            };
+            let entry = |id| content(&map, &tally).get(&id).copied();
+            // Its own insertion makes each call meet another entry: it never ends but by the panic.
+            let tripped = trips(Call::Closure, passing, || {
+                map.pin().update(item(PRESENT), |_| meddle());
+            });
+            assert!(tripped);
+            assert!(entry(PRESENT).is_some() && entry(ABSENT).is_none());
+            let tripped = trips(Call::Closure, passing, || {
+                let condemns = |_: &Item, _: &Item| {
+                    meddle();
+                    true
+                };
+                map.pin().remove_if(&item(PRESENT), condemns).is_ok()
+            });
+            assert!(tripped && entry(PRESENT).is_some());
+            // The first value is made, and lost against another; then it is asked for that one.
+            let make = || {
+                map.pin().insert(item(ABSENT), item(ABSENT));
+                item(ABSENT)
+            };
+            let update = |_: &Item| {
+                pass(Call::Closure);
+                unreachable!("the first call trips")
+            };
+            let tripped = trips(Call::Closure, 0, || {
+                map.pin().update_or_insert_with(item(ABSENT), update, make);
+            });
+            assert!(tripped && entry(ABSENT).is_some());
+            map.pin().remove(&item(ABSENT));
+            use_all(&map, &tally);
+            end(map, &tally);
+        }
+    }
+}
+
+#[test]
+fn removing_a_key_that_is_absent_is_refused_by_a_panic() {
+    let map = HashMap::<i32, i32>::default();
+    let remove = || map.pin().compute(1, |_| Wanted::<_, ()>::Remove) == Compute::Aborted(());
+    let panic = catch_unwind(AssertUnwindSafe(remove)).unwrap_err();
+    let message = panic.downcast_ref::<&str>().unwrap();
+    assert!(message.contains("a key that is absent cannot be removed"));
+    assert_eq!((map.len(), map.capacity()), (0, 0));
+    map.pin().insert(1, 2);
+    assert_eq!(map.get_cloned(&1), Some(2));
+}
+
+/// Changes in place, until one panics: those that were made stay.
+#[test]
+fn a_walk_that_panics_has_changed_a_part() {
+    let tally = Arc::default();
+    let mut map = filled(Quality::Default, &tally);
+    let before = content(&map, &tally);
+    let tripped = trips(Call::Closure, 5, || {
+        for (_, value) in &mut map {
+            pass(Call::Closure);
+            *value = Item::new(value.id, &tally);
+        }
+    });
+    assert!(tripped);
+    let after = content(&map, &tally);
+    assert!(after.keys().eq(before.keys()));
+    let changed = after.iter().filter(|(id, number)| before[id] != **number);
+    assert_eq!(changed.count(), 5);
+    // The comparison that finds an entry panics.
+    let probe = Item::new(PRESENT, &tally);
+    assert!(trips(Call::Eq, 0, || map.get_mut(&probe).is_some()));
+    assert_eq!(map.get_mut(&probe).unwrap().id, PRESENT);
+    drop(probe);
+    use_all(&map, &tally);
+    end(map, &tally);
 }
 
 #[test]
