@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
-use splitmap::{Cursor, Equivalent};
+use splitmap::{Compute, Cursor, Equivalent, Operation};
 
 use super::maps::{HashMap, builder};
 use crate::hashers::Quality;
@@ -56,6 +56,9 @@ fn probe(id: u16) -> Key {
     }
 }
 
+/// By how much a value grows that is changed in place: beyond all numbers.
+const CHANGED: u64 = 1 << 32;
+
 /// A value: a number in memory of its own, so that a sanitizer sees a read after its end.
 type Value = Box<u64>;
 type Subject = HashMap<Key, Value, Quality>;
@@ -72,6 +75,17 @@ enum Op {
     GetOrInsertWith(u16),
     Remove(u16),
     RemoveEntry(u16),
+    /// Removes it if its value is even, or is odd.
+    RemoveIf(u16, bool),
+    Update(u16),
+    UpdateOrInsert(u16),
+    UpdateOrInsertWith(u16),
+    /// What is done if the id is present, and if it is absent.
+    Compute(u16, Wanted, Wanted),
+    /// Without the guard.
+    View(u16),
+    /// Without the guard.
+    GetCloned(u16),
     /// Inserts so many ids from the first on.
     InsertMany(u16, u16),
     /// Removes so many ids from the first on.
@@ -95,6 +109,15 @@ enum Op {
     Flush,
 }
 
+/// What a closure says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Wanted {
+    Insert,
+    /// Of an id that is present.
+    Remove,
+    Abort,
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     /// All through one guard that is passed to each.
@@ -111,6 +134,12 @@ enum Step {
     Extend(Vec<u16>),
     /// `Extend` of a shared map.
     ExtendShared(Vec<u16>),
+    /// Changes a value in place.
+    GetMut(u16),
+    /// Changes all values in place.
+    IterMut,
+    /// Changes so many values in place, all at a time, and takes that back.
+    ValuesMut(u16),
     /// Drains the map: takes so many entries out, and drops the rest.
     Drain(u16),
     /// Drains the map, and puts everything back.
@@ -135,6 +164,10 @@ enum Answer {
         value: u64,
         current: u64,
     },
+    /// What was there, and what is there now; `None` if the closure has left it at that.
+    Changed(Option<(Option<u64>, Option<u64>)>),
+    /// An entry that was removed, if there was one; or that was refused.
+    RemovedIf(Result<Option<(u16, u64)>, (u16, u64)>),
     /// The value that is in the map now, and whether a closure ran for it.
     Present {
         value: u64,
@@ -222,6 +255,60 @@ impl Model {
             }
             Op::Remove(id) => Answer::Value(entries.remove(&id)),
             Op::RemoveEntry(id) => Answer::Pair(entries.remove_entry(&id)),
+            Op::RemoveIf(id, even) => {
+                let entry = entries.get(&id).map(|&value| (id, value));
+                Answer::RemovedIf(match entry {
+                    Some((id, value)) if value.is_multiple_of(2) != even => Err((id, value)),
+                    entry => {
+                        entries.remove(&id);
+                        Ok(entry)
+                    }
+                })
+            }
+            Op::Update(id) => {
+                numbers.next();
+                let value = entries.get_mut(&id).map(|value| {
+                    *value = numbers.next();
+                    *value
+                });
+                Answer::Value(value)
+            }
+            Op::UpdateOrInsert(id) => {
+                numbers.next();
+                let value = numbers.next();
+                let is_new = !entries.contains_key(&id);
+                let updated = if is_new { value } else { numbers.next() };
+                entries.insert(id, updated);
+                Answer::Present {
+                    value: updated,
+                    made: !is_new,
+                }
+            }
+            Op::UpdateOrInsertWith(id) => {
+                numbers.next();
+                let made = !entries.contains_key(&id);
+                let value = numbers.next();
+                entries.insert(id, value);
+                Answer::Present { value, made }
+            }
+            Op::Compute(id, present, absent) => {
+                numbers.next();
+                let old = entries.get(&id).copied();
+                let wanted = if old.is_some() { present } else { absent };
+                Answer::Changed(match wanted {
+                    Wanted::Insert => {
+                        let value = numbers.next();
+                        entries.insert(id, value);
+                        Some((old, Some(value)))
+                    }
+                    Wanted::Remove => {
+                        entries.remove(&id);
+                        Some((old, None))
+                    }
+                    Wanted::Abort => None,
+                })
+            }
+            Op::View(id) | Op::GetCloned(id) => Answer::Value(entries.get(&id).copied()),
             Op::InsertMany(first, many) => {
                 let mut old = 0;
                 for id in first..first.saturating_add(many) {
@@ -392,6 +479,85 @@ macro_rules! perform {
                 map.remove_entry(&probe(id) $(, $guard)?)
                     .map(|(key, value)| (key.id, keep(value))),
             ),
+            Op::RemoveIf(id, even) => {
+                let mut asked = 0;
+                let condemns = |key: &Key, value: &Value| {
+                    assert_eq!(key.id, id);
+                    asked += 1;
+                    value.is_multiple_of(2) == even
+                };
+                let removed = map.remove_if(&Id(id), condemns $(, $guard)?);
+                let is_there = !matches!(removed, Ok(None));
+                assert_eq!(asked, usize::from(is_there), "asked for an entry once");
+                let mut pair = |(key, value): (&Key, _)| (key.id, keep(value));
+                Answer::RemovedIf(match removed {
+                    Ok(entry) => Ok(entry.map(pair)),
+                    Err(entry) => Err(pair(entry)),
+                })
+            }
+            Op::Update(id) => {
+                let key = Key { id, number: numbers.next() };
+                let update = |_: &Value| Box::new(numbers.next());
+                Answer::Value(map.update(key, update $(, $guard)?).map(keep))
+            }
+            Op::UpdateOrInsert(id) => {
+                let mut made = false;
+                let key = Key { id, number: numbers.next() };
+                let value = Box::new(numbers.next());
+                let update = |_: &Value| {
+                    made = true;
+                    Box::new(numbers.next())
+                };
+                let value = keep(map.update_or_insert(key, update, value $(, $guard)?));
+                Answer::Present { value, made }
+            }
+            Op::UpdateOrInsertWith(id) => {
+                let mut made = false;
+                let key = Key { id, number: numbers.next() };
+                // Either of the two closures draws it.
+                let next = numbers.next();
+                let update = |_: &Value| Box::new(next);
+                let make = || {
+                    made = true;
+                    Box::new(next)
+                };
+                let value = keep(map.update_or_insert_with(key, update, make $(, $guard)?));
+                Answer::Present { value, made }
+            }
+            Op::Compute(id, present, absent) => {
+                let key = Key { id, number: numbers.next() };
+                let number = key.number;
+                let mut asked = 0;
+                let compute = |entry: Option<(&Key, &Value)>| {
+                    asked += 1;
+                    assert!(entry.is_none_or(|(key, _)| key.id == id));
+                    match if entry.is_some() { present } else { absent } {
+                        Wanted::Insert => Operation::Insert(Box::new(numbers.next())),
+                        Wanted::Remove => Operation::Remove,
+                        Wanted::Abort => Operation::Abort(entry.map(|(_, value)| **value)),
+                    }
+                };
+                let computed = map.compute(key, compute $(, $guard)?);
+                assert_eq!(asked, 1, "nobody else is there");
+                Answer::Changed(match computed {
+                    Compute::Inserted(key, value) => {
+                        assert_eq!(key.number, number);
+                        Some((None, Some(keep(value))))
+                    }
+                    Compute::Updated { old, new } => {
+                        assert_eq!(new.0.number, number, "the key is the one that was given");
+                        assert_ne!(old.0.number, number);
+                        Some((Some(keep(old.1)), Some(keep(new.1))))
+                    }
+                    Compute::Removed(_, value) => Some((Some(keep(value)), None)),
+                    Compute::Aborted(answer) => {
+                        assert_eq!(answer, map.get(&Id(id) $(, $guard)?).map(|value| **value));
+                        None
+                    }
+                })
+            }
+            Op::View(id) => Answer::Value($owner.view(&Id(id), |value| **value)),
+            Op::GetCloned(id) => Answer::Value($owner.get_cloned(&Id(id)).map(|value| *value)),
             Op::InsertMany(first, many) => {
                 let mut old = 0;
                 for id in first..first.saturating_add(many) {
@@ -508,6 +674,19 @@ fn ops(ids: u16, growing: bool) -> BoxedStrategy<Op> {
         4 => id.clone().prop_map(Op::Remove),
         2 => id.clone().prop_map(Op::RemoveEntry),
     ];
+    let present = prop::sample::select(vec![Wanted::Insert, Wanted::Remove, Wanted::Abort]);
+    let absent = prop::sample::select(vec![Wanted::Insert, Wanted::Abort]);
+    let decided = prop_oneof![
+        2 => (id.clone(), any::<bool>()).prop_map(|(id, even)| Op::RemoveIf(id, even)),
+        2 => id.clone().prop_map(Op::Update),
+        1 => id.clone().prop_map(Op::UpdateOrInsert),
+        2 => id.clone().prop_map(Op::UpdateOrInsertWith),
+        4 => (id.clone(), present, absent)
+            .prop_map(|(id, present, absent)| Op::Compute(id, present, absent)),
+        1 => id.clone().prop_map(Op::View),
+        1 => id.clone().prop_map(Op::GetCloned),
+    ];
+    let single = prop_oneof![3 => single, 2 => decided];
     let whole = prop_oneof![
         3 => (2u16..5, 0u16..5).prop_map(|(divisor, draw)| {
             let rest = draw % divisor;
@@ -576,6 +755,9 @@ impl<const GROWING: bool> ReferenceStateMachine for Oracle<GROWING> {
             1 => Just(Step::Collect),
             1 => given.clone().prop_map(Step::Extend),
             1 => given.prop_map(Step::ExtendShared),
+            2 => (0..model.ids).prop_map(Step::GetMut),
+            1 => Just(Step::IterMut),
+            1 => (0..=model.ids).prop_map(Step::ValuesMut),
             1 => (0..=model.ids).prop_map(Step::Drain),
             1 => Just(Step::Refill),
             1 => (0..=model.ids).prop_map(Step::IntoIter),
@@ -590,6 +772,22 @@ impl<const GROWING: bool> ReferenceStateMachine for Oracle<GROWING> {
                 ops.iter().map(|op| model.perform(op)).collect()
             }
             Step::Clone | Step::Collect | Step::Refill | Step::Rebuild => Vec::new(),
+            Step::GetMut(id) => {
+                let value = model.entries.get_mut(id).map(|value| {
+                    *value += CHANGED;
+                    *value
+                });
+                vec![Answer::Value(value)]
+            }
+            Step::IterMut => {
+                model
+                    .entries
+                    .values_mut()
+                    .for_each(|value| *value += CHANGED);
+                vec![Answer::Pairs(model.pairs())]
+            }
+            // Which ones they are is up to the map.
+            Step::ValuesMut(_) => Vec::new(),
             Step::Drain(_) | Step::IntoIter(_) => {
                 model.entries.clear();
                 Vec::new()
@@ -782,6 +980,47 @@ impl<const GROWING: bool> StateMachineTest for Oracle<GROWING> {
             Step::ExtendShared(ids) => {
                 let pairs = tested.pairs(&ids);
                 (&tested.map).extend(pairs);
+            }
+            Step::GetMut(id) => {
+                let value = tested.map.get_mut(&Id(id)).map(|value| {
+                    **value += CHANGED;
+                    **value
+                });
+                assert_eq!([Answer::Value(value)][..], model.answers);
+            }
+            Step::IterMut => {
+                let changed = tested.map.iter_mut().map(|(key, value)| {
+                    **value += CHANGED;
+                    (key.id, **value)
+                });
+                let changed = Answer::Pairs(sorted(changed));
+                assert_eq!([changed][..], model.answers);
+            }
+            Step::ValuesMut(most) => {
+                let content = tested.content();
+                let most = usize::from(most);
+                let changed: Vec<_> = tested.map.values_mut().take(most).collect();
+                let count = changed.len();
+                assert_eq!(count, most.min(content.len()));
+                // All of them at a time.
+                changed.into_iter().for_each(|value| **value += CHANGED);
+                let after = tested.content();
+                let pairs = content.iter().zip(&after);
+                let differ = pairs.filter(|(before, after)| before != after);
+                assert!(
+                    differ
+                        .clone()
+                        .all(|(before, after)| *after.1 == before.1 + CHANGED)
+                );
+                assert_eq!((differ.count(), after.len()), (count, content.len()));
+                // The model knows nothing of it.
+                let values = tested.map.values_mut();
+                values.for_each(|value| **value %= CHANGED);
+                for (id, value) in &mut tested.map {
+                    let before = content[&id.id];
+                    assert_eq!(**value, before % CHANGED);
+                    **value = before;
+                }
             }
             Step::Drain(most) => {
                 let content = tested.content();
