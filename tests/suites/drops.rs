@@ -9,7 +9,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, LazyLock, Weak};
 use std::thread;
 
-use splitmap::Reclaimer;
+use splitmap::{Compute, Operation, Reclaimer};
 
 use super::R;
 use super::maps::{HashMap, builder};
@@ -400,6 +400,209 @@ fn threads_together_drop_nothing_twice() {
     drop(map);
     for (key, value) in present {
         assert_eq!((KEYS.of(key), VALUES.of(value)), (1, 1));
+    }
+    KEYS.assert_over();
+    VALUES.assert_over();
+}
+
+/// What a closure gave for an entry that is not there any more is dropped at once, but for a value
+/// that was made for an absent key: that may be needed again.
+#[test]
+fn values_that_lost_are_dropped_once() {
+    static KEYS: Tally<12> = Tally::new();
+    static VALUES: Tally<14> = Tally::new();
+    let key = |number| Counted::new(1, number, &KEYS);
+    let value = |number| Counted::new(1, number, &VALUES);
+
+    let map = HashMap::<Counted, Counted>::default();
+    let pinned = map.pin();
+    pinned.insert(key(0), value(0));
+
+    // Lost against a replacement, and asked again.
+    let mut asked = 0;
+    let updated = pinned.update(key(1), |old| {
+        asked += 1;
+        assert_eq!(old.number, [0, 2][asked - 1]);
+        if asked == 1 {
+            pinned.insert(key(2), value(2));
+            return value(1);
+        }
+        assert_eq!(VALUES.of(1), 1, "dropped before it is asked again");
+        value(3)
+    });
+    assert_eq!((updated.unwrap().number, asked), (3, 2));
+    assert_eq!(KEYS.of(1), 0, "the key is in the map");
+
+    // Lost against a removal, and not asked.
+    let updated = pinned.update(key(3), |_| {
+        pinned.remove(&key(4));
+        value(4)
+    });
+    assert!(updated.is_none());
+    assert_eq!((KEYS.of(3), KEYS.of(4), VALUES.of(4)), (1, 1, 1));
+
+    // Made, lost against an insertion, whose removal leaves it a place after all.
+    let made = pinned.update_or_insert_with(
+        key(5),
+        |old| {
+            assert_eq!((old.number, VALUES.of(5)), (6, 0));
+            pinned.remove(&key(7));
+            value(7)
+        },
+        || {
+            pinned.insert(key(6), value(6));
+            value(5)
+        },
+    );
+    assert_eq!(made.number, 5);
+    assert_eq!((VALUES.of(5), VALUES.of(7), KEYS.of(5)), (0, 1, 0));
+
+    // A value that is not needed.
+    let updated = pinned.update_or_insert(key(8), |_| value(8), value(9));
+    assert_eq!((updated.number, VALUES.of(9)), (8, 1));
+
+    // What compute gave, and then wanted otherwise.
+    let mut asked = 0;
+    let computed = pinned.compute(key(9), |entry| {
+        asked += 1;
+        match asked {
+            1 => {
+                pinned.insert(key(10), value(10));
+                Operation::Insert(value(11))
+            }
+            2 => {
+                assert_eq!((entry.unwrap().1.number, VALUES.of(11)), (10, 1));
+                Operation::Abort(value(12))
+            }
+            _ => unreachable!("nobody writes any more"),
+        }
+    });
+    let Compute::Aborted(answer) = computed else {
+        panic!("it has left the key as it is");
+    };
+    assert_eq!((answer.number, VALUES.of(12), KEYS.of(9)), (12, 0, 1));
+    drop(answer);
+    let removed = pinned.remove_if(&key(11), |_, value| value.number == 10);
+    assert!(matches!(removed, Ok(Some((key, _))) if key.number == 10));
+    drop(value(13));
+    drop(pinned);
+    drop(map);
+    KEYS.assert_over();
+    VALUES.assert_over();
+}
+
+/// Values that are replaced in place, where the map is borrowed mutably.
+#[test]
+fn values_that_are_overwritten_are_dropped_once() {
+    const IDS: usize = 300;
+    static KEYS: Tally<IDS> = Tally::new();
+    static VALUES: Tally<{ 3 * IDS }> = Tally::new();
+
+    let mut map = HashMap::<Counted, Counted>::default();
+    for n in 0..IDS {
+        let key = Counted::new(n as u64, n, &KEYS);
+        map.pin().insert(key, Counted::new(n as u64, n, &VALUES));
+    }
+    let new = |value: &mut Counted| {
+        let (id, old) = (value.id, value.number);
+        *value = Counted::new(id, old + IDS, &VALUES);
+        assert_eq!((VALUES.of(old), VALUES.of(old + IDS)), (1, 0));
+    };
+    map.values_mut().for_each(new);
+    for n in 0..IDS {
+        new(map
+            .get_mut(&Counted::new(n as u64, n, &Ignored))
+            .expect("all are there"));
+    }
+    assert_eq!((KEYS.dropped(), VALUES.dropped()), (0, 2 * IDS));
+    drop(map);
+    for n in 0..IDS {
+        assert_eq!((KEYS.of(n), VALUES.of(n + 2 * IDS)), (1, 1));
+    }
+}
+
+#[test]
+fn threads_that_compute_drop_nothing_twice() {
+    const THREADS: usize = 4;
+    const EACH: usize = 6_000;
+    const ALL: usize = THREADS * EACH;
+    const IDS: u64 = 3;
+    static KEYS: Tally<ALL> = Tally::new();
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+    // A closure that is asked again makes one more.
+    static VALUES: Tally<{ 4 * ALL }> = Tally::new();
+
+    let map = HashMap::<Counted, Counted>::default();
+    drop(map.pin());
+    thread::scope(|scope| {
+        let spawn = |thread: usize| {
+            let map = &map;
+            scope.spawn(move || {
+                for n in 0..EACH {
+                    let number = thread * EACH + n;
+                    let id = (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) % IDS;
+                    let key = Counted::new(id, number, &KEYS);
+                    let make = || {
+                        if n % 8 == 0 {
+                            // Others come first.
+                            thread::yield_now();
+                        }
+                        let number = MADE.fetch_add(1, Ordering::Relaxed);
+                        Counted::new(id, number, &VALUES)
+                    };
+                    let alive = |value: &Counted| {
+                        assert_eq!((value.id, VALUES.of(value.number)), (id, 0));
+                    };
+                    let update = |value: &Counted| {
+                        alive(value);
+                        make()
+                    };
+                    let pinned = map.pin();
+                    match n / 3 % 5 {
+                        0 => alive(pinned.update_or_insert_with(key, update, make)),
+                        1 => pinned.update(key, update).into_iter().for_each(alive),
+                        2 => match pinned.compute(key, |entry| match entry {
+                            Some((_, old)) if old.number % 2 == 0 => Operation::Remove,
+                            Some((_, old)) => Operation::Insert(update(old)),
+                            None => Operation::Abort(make()),
+                        }) {
+                            Compute::Removed(_, value) => alive(value),
+                            Compute::Updated { old, new } => {
+                                alive(old.1);
+                                alive(new.1);
+                            }
+                            Compute::Aborted(value) => alive(&value),
+                            Compute::Inserted(..) => unreachable!("it never wants that"),
+                        },
+                        3 => alive(pinned.update_or_insert(key, update, make())),
+                        _ => match pinned.remove_if(&key, |_, value| value.number % 3 > 0) {
+                            Ok(Some((key, value))) => {
+                                assert_eq!(KEYS.of(key.number), 0);
+                                alive(value);
+                            }
+                            Ok(None) => {}
+                            Err((_, value)) => alive(value),
+                        },
+                    }
+                }
+            })
+        };
+        let threads: Vec<_> = (0..THREADS).map(spawn).collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    });
+    let present: Vec<(usize, usize)> = map
+        .pin()
+        .iter()
+        .map(|(key, value)| (key.number, value.number))
+        .collect();
+    drop(map);
+    for (key, value) in present {
+        assert_eq!((KEYS.of(key), VALUES.of(value)), (1, 1));
+    }
+    for number in MADE.load(Ordering::Relaxed)..4 * ALL {
+        drop(Counted::new(0, number, &VALUES));
     }
     KEYS.assert_over();
     VALUES.assert_over();

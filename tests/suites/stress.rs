@@ -6,6 +6,8 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 
+use splitmap::{Compute, Operation};
+
 use super::maps::{HashMap, builder};
 use crate::hashers::Quality;
 
@@ -665,6 +667,255 @@ fn one_thread_makes_an_entry() {
         assert!(given.iter().all(|(entries, _)| *entries == given[0].0));
         assert_eq!(content(&map).len() as u64, keys);
     }
+}
+
+/// Lets others go first in one call of a closure of so many: they change the key meanwhile.
+fn give_way(draws: &mut Draws) {
+    if draws.below(8) == 0 {
+        thread::yield_now();
+    }
+}
+
+/// Few keys at which all threads change values, and how often each does so.
+const CONTENDED: [(Quality, u64, u64); 4] = [
+    (Quality::Default, 1, 20_000),
+    (Quality::Default, 3, 20_000),
+    (Quality::LowBits, 3, 10_000),
+    (Quality::Constant, 2, 10_000),
+];
+
+/// All threads count at the same few keys: each count is there at the end, and no thread is told of
+/// a number twice.
+#[test]
+fn updates_all_count() {
+    let mut asked_again = 0;
+    for (quality, keys, rounds) in CONTENDED {
+        let map = smallest(quality);
+        let told = thread::scope(|scope| {
+            let map = &map;
+            let spawn = |thread| {
+                scope.spawn(move || {
+                    let mut draws = Draws(thread);
+                    let mut told = Vec::new();
+                    let mut asked = 0;
+                    for round in 0..rounds {
+                        let key = draws.below(keys);
+                        let update = |count: &u64| {
+                            asked += 1;
+                            give_way(&mut draws);
+                            count + 1
+                        };
+                        let pinned = map.pin();
+                        let count = match round % 3 {
+                            0 => *pinned.update_or_insert(key, update, 1),
+                            1 => *pinned.update_or_insert_with(key, update, || 1),
+                            // The key is there: nobody removes one.
+                            _ => match pinned.update(key, update) {
+                                Some(count) => *count,
+                                None => *pinned.update_or_insert(key, |count| count + 1, 1),
+                            },
+                        };
+                        told.push((key, count));
+                    }
+                    (told, asked)
+                })
+            };
+            join((0..THREADS).map(spawn).collect())
+        });
+        let mut counts = Reference::new();
+        let mut all = HashSet::new();
+        for (told, asked) in told {
+            asked_again += asked - told.len().min(asked);
+            for (key, count) in told {
+                assert!(all.insert((key, count)), "{count} of {key} came twice");
+                *counts.entry(key).or_default() += 1;
+            }
+        }
+        assert_eq!(content(&map), counts, "{quality:?}");
+        // Each number up to the count is somebody's.
+        assert!(
+            all.iter()
+                .all(|(key, count)| (1..=counts[key]).contains(count))
+        );
+    }
+    assert!(
+        asked_again > 0,
+        "no update ever met another: nothing is shown"
+    );
+}
+
+/// Threads add to counters, and remove those that are large: what was removed and what is left are
+/// what was added, and only what was large was removed.
+#[test]
+fn conditional_removals_among_updates() {
+    const LARGE: u64 = 5;
+    for (quality, keys, rounds) in CONTENDED {
+        let map = smallest(quality);
+        let sums = thread::scope(|scope| {
+            let map = &map;
+            let spawn = |thread| {
+                scope.spawn(move || {
+                    let mut draws = Draws(thread + 31);
+                    let (mut removed, mut times) = (0, [0_u64; 3]);
+                    for _ in 0..rounds {
+                        let key = draws.below(keys);
+                        let pinned = map.pin();
+                        pinned.update_or_insert(
+                            key,
+                            |sum| {
+                                give_way(&mut draws);
+                                sum + 1
+                            },
+                            1,
+                        );
+                        let mut last = None;
+                        let result = pinned.remove_if(&key, |_, &sum| {
+                            last = Some(sum);
+                            give_way(&mut draws);
+                            sum >= LARGE
+                        });
+                        let outcome = match result {
+                            Ok(Some((_, &sum))) => {
+                                assert_eq!(Some(sum), last, "it was not asked for");
+                                assert!(sum >= LARGE);
+                                removed += sum;
+                                0
+                            }
+                            Ok(None) => 1,
+                            Err((_, &sum)) => {
+                                assert_eq!(Some(sum), last, "it was not asked for");
+                                assert!(sum < LARGE);
+                                2
+                            }
+                        };
+                        times[outcome] += 1;
+                    }
+                    (removed, times)
+                })
+            };
+            join((0..THREADS).map(spawn).collect())
+        });
+        let removed: u64 = sums.iter().map(|(removed, _)| removed).sum();
+        let left: u64 = content(&map).values().sum();
+        assert_eq!(removed + left, THREADS * rounds, "{quality:?}");
+        let happens = |outcome| sums.iter().any(|(_, times)| times[outcome] > 0);
+        assert!(happens(0) && happens(2), "one outcome only");
+    }
+}
+
+/// Threads move tickets from one key to another: none is lost, and none is sold twice. A key without
+/// a ticket is absent.
+#[test]
+fn tickets_move_by_compute() {
+    const TICKETS: u64 = 3;
+    for (quality, keys, rounds) in CONTENDED {
+        let keys = keys + 1;
+        let map = smallest(quality);
+        for key in 0..keys {
+            map.pin().insert(key, TICKETS);
+        }
+        let counts = thread::scope(|scope| {
+            let map = &map;
+            let spawn = |thread| {
+                scope.spawn(move || {
+                    let mut draws = Draws(thread + 5);
+                    let mut counts = [0_u64; 4];
+                    for _ in 0..rounds {
+                        let (from, to) = (draws.below(keys), draws.below(keys));
+                        let pinned = map.pin();
+                        let taken = pinned.compute(from, |entry| {
+                            give_way(&mut draws);
+                            match entry {
+                                Some((_, 1)) => Operation::Remove,
+                                Some((_, tickets)) => Operation::Insert(tickets - 1),
+                                None => Operation::Abort("sold out"),
+                            }
+                        });
+                        match taken {
+                            Compute::Updated { old, new } => {
+                                assert_eq!(*old.1, new.1 + 1);
+                                counts[0] += 1;
+                            }
+                            Compute::Removed(_, &tickets) => {
+                                assert_eq!(tickets, 1);
+                                counts[1] += 1;
+                            }
+                            Compute::Aborted(_) => {
+                                counts[2] += 1;
+                                continue;
+                            }
+                            Compute::Inserted(..) => unreachable!("there was none"),
+                        }
+                        let given = pinned.compute(to, |entry| {
+                            give_way(&mut draws);
+                            let tickets = entry.map_or(0, |(_, tickets)| *tickets);
+                            Operation::<_, ()>::Insert(tickets + 1)
+                        });
+                        match given {
+                            Compute::Inserted(_, &tickets) => {
+                                assert_eq!(tickets, 1);
+                                counts[3] += 1;
+                            }
+                            Compute::Updated { old, new } => assert_eq!(old.1 + 1, *new.1),
+                            _ => unreachable!("a ticket was given back"),
+                        }
+                    }
+                    counts
+                })
+            };
+            join((0..THREADS).map(spawn).collect())
+        });
+        let content = content(&map);
+        assert_eq!(content.values().sum::<u64>(), keys * TICKETS, "{quality:?}");
+        assert!(content.values().all(|&tickets| tickets > 0));
+        let happens = |what: usize| counts.iter().any(|counts| counts[what] > 0);
+        assert!((0..4).all(happens), "not all kinds of a move: {counts:?}");
+    }
+}
+
+/// A value is made at most once a call, and what is made is used or dropped, whoever comes first.
+#[test]
+fn values_are_made_at_most_once_a_call() {
+    const KEYS: u64 = 4_000;
+    let map = smallest(Quality::Default);
+    let start = Barrier::new(THREADS as usize);
+    let counts = thread::scope(|scope| {
+        let (map, start) = (&map, &start);
+        let spawn = |thread| {
+            scope.spawn(move || {
+                start.wait();
+                let (mut draws, mut made, mut used) = (Draws(thread), 0, 0);
+                for key in 0..KEYS {
+                    let mut made_now = 0;
+                    let make = || {
+                        made_now += 1;
+                        give_way(&mut draws);
+                        thread
+                    };
+                    let pinned = map.pin();
+                    let maker = if key % 2 == 0 {
+                        *pinned.get_or_insert_with(key, make)
+                    } else {
+                        // An update that changes nothing.
+                        *pinned.update_or_insert_with(key, |maker| *maker, make)
+                    };
+                    assert!(made_now <= 1, "made {made_now} times in one call");
+                    assert!(made_now == 1 || maker != thread);
+                    made += made_now;
+                    used += u64::from(maker == thread);
+                }
+                (made, used)
+            })
+        };
+        join((0..THREADS).map(spawn).collect())
+    });
+    let sum = |of: fn(&(u64, u64)) -> u64| counts.iter().map(of).sum::<u64>();
+    assert_eq!(sum(|&(_, used)| used), KEYS, "each key has one maker");
+    assert!(
+        sum(|&(made, _)| made) > KEYS,
+        "nobody ever came second: nothing is shown"
+    );
+    assert_eq!(content(&map).len() as u64, KEYS);
 }
 
 /// Numbers that all threads add to are never copied: nothing that was added is lost by growth.
