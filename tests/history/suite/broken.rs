@@ -6,7 +6,8 @@ use std::thread;
 
 use super::workload::{Locked, Map, Plan, record};
 use crate::history::{
-    Clock, Count, Failure, History, Key, Operation, Outcome, Recorder, Value, Walker,
+    Action, Clock, Condition, Count, Failure, History, Key, Operation, Outcome, Recorder, Value,
+    Walker,
 };
 
 /// A locked map with a fault in one of these.
@@ -162,6 +163,93 @@ fn a_gap_in_a_replacement() {
     };
     // The write can be first, and the read cannot be second, nor first.
     assert_eq!(stuck.placed, [0]);
+}
+
+/// An operation that looks at a key and then acts, as if nothing could come between; something does.
+fn looks_then_acts(between: impl Fn()) -> impl Fn(&Locked, Key, Operation) -> Outcome {
+    move |map, key, operation| {
+        let depends = matches!(
+            operation,
+            Operation::Update(_)
+                | Operation::UpdateOrInsert { .. }
+                | Operation::Compute { .. }
+                | Operation::RemoveIf(_)
+        );
+        if !depends {
+            return map.call(key, operation);
+        }
+        let Outcome::Kept(seen) = map.call(key, Operation::Get) else {
+            unreachable!("it is what a read says");
+        };
+        between();
+        let (after, outcome) = operation.on(seen);
+        match after {
+            _ if after == seen => {}
+            Some(value) => drop(map.call(key, Operation::Insert(value))),
+            None => drop(map.call(key, Operation::Remove)),
+        }
+        outcome
+    }
+}
+
+/// A write comes between the look and the deed: what it wrote is lost, and nobody says so.
+#[test]
+fn decisions_that_are_old() {
+    let even = Condition::Even;
+    let compute = Operation::Compute {
+        when: even,
+        then: Action::Insert(4),
+        otherwise: Action::Abort,
+        absent: Action::Abort,
+    };
+    let both = Operation::UpdateOrInsert {
+        update: 4,
+        insert: 6,
+    };
+    for operation in [
+        Operation::Update(4),
+        both,
+        compute,
+        Operation::RemoveIf(even),
+    ] {
+        let (clock, gate) = (Clock::new(), Barrier::new(2));
+        let map = Broken::call(looks_then_acts(|| {
+            gate.wait();
+            gate.wait();
+        }));
+        map.map.call(0, Operation::Insert(2));
+        let mut history = History::new([(0, 2)]);
+        let mut slow = Recorder::new(&clock, 0);
+        let quick = thread::scope(|scope| {
+            let quick = scope.spawn(|| {
+                let mut quick = Recorder::new(&clock, 1);
+                gate.wait();
+                let insert = Operation::Insert(3);
+                quick.call(0, insert, || Map::call(&map, 0, insert));
+                gate.wait();
+                quick
+            });
+            slow.call(0, operation, || Map::call(&map, 0, operation));
+            quick.join().expect("it does not panic")
+        });
+        history.add(slow);
+        history.add(quick);
+        let result = history.check(Count::AtOnce);
+        assert!(
+            matches!(result, Err(Failure::Key { key: 0, .. })),
+            "{operation:?}: {result:?}"
+        );
+    }
+}
+
+/// The same, where nobody waits until somebody comes between.
+#[test]
+fn decisions_that_are_old_by_chance() {
+    let is_found = |seed| {
+        let map = Broken::call(looks_then_acts(thread::yield_now));
+        record(&map, PLAN, seed).check(Count::AtOnce).is_err()
+    };
+    assert!((0..100).any(is_found));
 }
 
 /// The same gap, where nobody waits in it until a reader comes.

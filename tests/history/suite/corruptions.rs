@@ -1,7 +1,9 @@
 //! Wrong answers of every kind are found in random histories, and told plainly.
 
 use super::generate::{CellCall, Draws, Shape, linearizable};
-use crate::history::{Action, Cell, Count, Failure, History, Operation, Outcome, Value, check};
+use crate::history::{
+    Action, Call, Cell, Condition, Count, Failure, History, Operation, Outcome, Value, check,
+};
 
 const NEVER_WRITTEN: Value = 1 << 40;
 
@@ -161,9 +163,49 @@ fn inserted_twice(draws: &mut Draws, calls: &mut [CellCall]) -> bool {
         .is_some()
 }
 
+/// A condition that held is said not to have held, or the other way round: what the operation did is
+/// seen by a write whose outcome tells, right after it.
+fn condition_turned_round(draws: &mut Draws, calls: &mut [CellCall]) -> bool {
+    let turned = all(calls, |call| match (call.operation, call.outcome?) {
+        (Operation::RemoveIf(_), Outcome::Removed(value)) => Some(Outcome::Kept(Some(value))),
+        (Operation::RemoveIf(_), Outcome::Kept(Some(value))) => Some(Outcome::Removed(value)),
+        (Operation::ReplaceIf(..), Outcome::Wrote(old)) => Some(Outcome::Kept(old)),
+        (Operation::ReplaceIf(..), Outcome::Kept(old @ Some(_))) => Some(Outcome::Wrote(old)),
+        _ => None,
+    });
+    pick(draws, &turned)
+        .inspect(|&(index, outcome)| calls[index].outcome = Some(outcome))
+        .is_some()
+}
+
+/// An update, or a computation, says that it has changed a value that another had replaced or removed
+/// before: one of two updates is lost.
+fn update_of_what_was_gone(draws: &mut Draws, calls: &mut [CellCall]) -> bool {
+    let updates = all(calls, |call| match (call.operation, call.outcome?) {
+        (
+            Operation::Update(_) | Operation::UpdateOrInsert { .. },
+            Outcome::Wrote(old @ Some(_)),
+        )
+        | (Operation::Compute { .. }, Outcome::Wrote(old @ Some(_))) => Some(old),
+        _ => None,
+    });
+    let gone = all(calls, ended);
+    let mut stale = Vec::new();
+    for &(index, old) in &updates {
+        let operation = calls[index].operation;
+        let values = gone.iter().map(|&(_, value)| Some(value));
+        let others = values.filter(|&value| value != old);
+        let fits = others.filter(|&value| operation.on(value).1 == Outcome::Wrote(value));
+        stale.extend(fits.map(|value| (index, value)));
+    }
+    pick(draws, &stale)
+        .inspect(|&(index, value)| calls[index].outcome = Some(Outcome::Wrote(value)))
+        .is_some()
+}
+
 #[test]
 fn are_found() {
-    let corruptions: [(&str, Corruption); 7] = [
+    let corruptions: [(&str, Corruption); 9] = [
         ("stale read", stale_read),
         ("read of the future", read_of_the_future),
         ("value never written", value_never_written),
@@ -171,6 +213,8 @@ fn are_found() {
         ("lost update", lost_update),
         ("removed twice", removed_twice),
         ("inserted twice", inserted_twice),
+        ("condition turned round", condition_turned_round),
+        ("update of what was gone", update_of_what_was_gone),
     ];
     for (name, corrupt) in corruptions {
         let mut draws = Draws(11);
@@ -193,6 +237,88 @@ fn are_found() {
             }
         }
         assert!(corrupted >= 50, "{name}: {corrupted} of 75 histories");
+    }
+}
+
+/// What an operation on a cell says, and leaves there.
+type Right = (Operation, Option<Value>, Outcome, Option<Value>);
+
+/// Each operation that depends on what is there, by hand.
+const RIGHT: [Right; 17] = {
+    use Condition::*;
+    use Operation::*;
+    use Outcome::*;
+    const BOTH: Operation = UpdateOrInsert {
+        update: 20,
+        insert: 21,
+    };
+    const COMPUTE: Operation = Compute {
+        when: Even,
+        then: Action::Insert(20),
+        otherwise: Action::Remove,
+        absent: Action::Insert(21),
+    };
+    const LEAVE: Operation = Compute {
+        when: Even,
+        then: Action::Abort,
+        otherwise: Action::Insert(20),
+        absent: Action::Abort,
+    };
+    [
+        (Update(20), None, Kept(None), None),
+        (Update(20), Some(1), Wrote(Some(1)), Some(20)),
+        (BOTH, None, Wrote(None), Some(21)),
+        (BOTH, Some(1), Wrote(Some(1)), Some(20)),
+        (RemoveIf(Even), None, Kept(None), None),
+        (RemoveIf(Even), Some(1), Kept(Some(1)), Some(1)),
+        (RemoveIf(Even), Some(2), Removed(2), None),
+        (RemoveIf(Is(1)), Some(1), Removed(1), None),
+        (ReplaceIf(Even, 20), None, Kept(None), None),
+        (ReplaceIf(Even, 20), Some(1), Kept(Some(1)), Some(1)),
+        (ReplaceIf(Even, 20), Some(2), Wrote(Some(2)), Some(20)),
+        (COMPUTE, None, Wrote(None), Some(21)),
+        (COMPUTE, Some(1), Removed(1), None),
+        (COMPUTE, Some(2), Wrote(Some(2)), Some(20)),
+        (LEAVE, None, Kept(None), None),
+        (LEAVE, Some(1), Wrote(Some(1)), Some(20)),
+        (LEAVE, Some(2), Kept(Some(2)), Some(2)),
+    ]
+};
+
+/// Of all that an operation may say, and a read after it, one thing is right.
+#[test]
+fn each_wrong_answer_of_what_depends_on_what_is_there() {
+    const VALUES: [Option<Value>; 5] = [None, Some(1), Some(2), Some(20), Some(21)];
+    let outcomes: Vec<Outcome> = (VALUES.iter())
+        .flat_map(|&value| {
+            let removed = value.map(Outcome::Removed);
+            [Outcome::Kept(value), Outcome::Wrote(value)]
+                .into_iter()
+                .chain(removed)
+        })
+        .chain([false, true].map(Outcome::Present))
+        .collect();
+    let call = |operation, outcome, invoked| Call {
+        thread: 0,
+        operation,
+        outcome: Some(outcome),
+        invoked,
+        returned: Some(invoked + 1),
+    };
+    for (operation, before, right, after) in RIGHT {
+        for &outcome in &outcomes {
+            for read in VALUES {
+                let calls = [
+                    call(operation, outcome, 1),
+                    call(Operation::Get, Outcome::Kept(read), 3),
+                ];
+                assert_eq!(
+                    check(&Cell(before), &calls).is_ok(),
+                    (outcome, read) == (right, after),
+                    "{operation:?} on {before:?}, {outcome:?}, then {read:?}"
+                );
+            }
+        }
     }
 }
 

@@ -5,11 +5,11 @@ use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use splitmap::Cursor;
+use splitmap::{Compute, Cursor, Operation as Wanted};
 
 use super::R;
 use crate::hashers::Quality;
-use crate::history::{Count, History, Key, Operation, Outcome, Value, Walker};
+use crate::history::{Action, Condition, Count, History, Key, Operation, Outcome, Value, Walker};
 use crate::suite::workload::{Map, Plan, record};
 
 /// Gives up the processor one time in so many: threads are then inside of calls while others run,
@@ -72,6 +72,38 @@ impl Watched {
     }
 }
 
+impl Watched {
+    fn compute(
+        &self,
+        key: Restless,
+        when: Condition,
+        [then, otherwise]: [Action; 2],
+        absent: Action,
+    ) -> Outcome {
+        let map = self.map.pin();
+        let computed = map.compute(key, |entry| {
+            let seen = entry.map(|(_, &value)| value);
+            pause(Restless::PAUSE / 8);
+            let action = match seen {
+                Some(value) if when.holds(value) => then,
+                Some(_) => otherwise,
+                None => absent,
+            };
+            match action {
+                Action::Insert(value) => Wanted::Insert(value),
+                Action::Remove if seen.is_some() => Wanted::Remove,
+                Action::Remove | Action::Abort => Wanted::Abort(seen),
+            }
+        });
+        match computed {
+            Compute::Inserted(..) => Outcome::Wrote(None),
+            Compute::Updated { old, .. } => Outcome::Wrote(Some(*old.1)),
+            Compute::Removed(_, &value) => Outcome::Removed(value),
+            Compute::Aborted(seen) => Outcome::Kept(seen),
+        }
+    }
+}
+
 impl Map for Watched {
     fn call(&self, key: Key, operation: Operation) -> Outcome {
         let map = self.map.pin();
@@ -93,6 +125,58 @@ impl Map for Watched {
                 let removed = map.remove(&key).copied();
                 removed.map_or(Outcome::Kept(None), Outcome::Removed)
             }
+            // What the closure saw last is what has been replaced: else there is no order.
+            Operation::Update(value) => {
+                let mut old = None;
+                let update = |seen: &Value| {
+                    old = Some(*seen);
+                    pause(Restless::PAUSE / 8);
+                    value
+                };
+                let updated = map.update(key, update).is_some();
+                if updated {
+                    Outcome::Wrote(old)
+                } else {
+                    Outcome::Kept(None)
+                }
+            }
+            Operation::UpdateOrInsert { update, insert } => {
+                let mut old = None;
+                let change = |seen: &Value| {
+                    old = Some(*seen);
+                    pause(Restless::PAUSE / 8);
+                    update
+                };
+                let make = || {
+                    pause(Restless::PAUSE / 8);
+                    insert
+                };
+                let is_new = *map.update_or_insert_with(key, change, make) == insert;
+                Outcome::Wrote(old.filter(|_| !is_new))
+            }
+            Operation::RemoveIf(when) => {
+                let condemns = |_: &Restless, &value: &Value| {
+                    pause(Restless::PAUSE / 8);
+                    when.holds(value)
+                };
+                match map.remove_if(&key, condemns) {
+                    Ok(Some((_, &value))) => Outcome::Removed(value),
+                    Ok(None) => Outcome::Kept(None),
+                    Err((_, &value)) => Outcome::Kept(Some(value)),
+                }
+            }
+            Operation::ReplaceIf(when, value) => self.compute(
+                key,
+                when,
+                [Action::Insert(value), Action::Abort],
+                Action::Abort,
+            ),
+            Operation::Compute {
+                when,
+                then,
+                otherwise,
+                absent,
+            } => self.compute(key, when, [then, otherwise], absent),
             other => unreachable!("{other:?} is in no plan"),
         }
     }

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 
 use super::generate::Draws;
-use crate::history::{Clock, History, Key, Operation, Outcome, Recorder, Value, Walker};
+use crate::history::{
+    Action, Clock, Condition, History, Key, Operation, Outcome, Recorder, Value, Walker,
+};
 
 /// A map that can be worked on.
 pub trait Map: Sync {
@@ -125,7 +127,8 @@ impl<M: Map> Worker<'_, M> {
             self.sweep(recorder);
         } else {
             let key = self.draws.next() % plan.keys;
-            self.value += 1;
+            // An operation may write up to three values.
+            self.value += 5;
             let operation = operation(&mut self.draws, is_flood, self.value);
             recorder.call(key, operation, || map.call(key, operation));
         }
@@ -146,15 +149,40 @@ impl<M: Map> Worker<'_, M> {
 }
 
 fn operation(draws: &mut Draws, is_flood: bool, value: Value) -> Operation {
-    match draws.below(20) {
+    match draws.below(28) {
         0..7 => Operation::Get,
         7..9 => Operation::Contains,
         9 => Operation::Insert(value),
         10..14 => Operation::Remove,
+        number @ 20..28 => by_what_is_there(number, draws, is_flood, value),
         _ if !is_flood => Operation::Remove,
         14..16 => Operation::TryInsert(value),
         16..18 => Operation::GetOrInsert(value),
         _ => Operation::Insert(value),
+    }
+}
+
+/// An operation that depends on the value that is there.
+fn by_what_is_there(number: usize, draws: &mut Draws, is_flood: bool, value: Value) -> Operation {
+    let inserted = if is_flood {
+        Action::Insert(value + 1)
+    } else {
+        Action::Abort
+    };
+    match number {
+        20 => Operation::Update(value),
+        21 if is_flood => Operation::UpdateOrInsert {
+            update: value,
+            insert: value + 1,
+        },
+        22 => Operation::ReplaceIf(Condition::Even, value),
+        23..26 => Operation::Compute {
+            when: Condition::Even,
+            then: Action::Insert(value),
+            otherwise: draws.pick(&[Action::Remove, Action::Abort, Action::Insert(value + 2)]),
+            absent: inserted,
+        },
+        _ => Operation::RemoveIf(Condition::Even),
     }
 }
 
@@ -184,6 +212,49 @@ impl Map for Locked {
             Operation::Remove => map
                 .remove(&key)
                 .map_or(Outcome::Kept(None), Outcome::Removed),
+            Operation::Update(value) => match map.get_mut(&key) {
+                Some(current) => Outcome::Wrote(Some(std::mem::replace(current, value))),
+                None => Outcome::Kept(None),
+            },
+            Operation::UpdateOrInsert { update, insert } => {
+                let value = if map.contains_key(&key) {
+                    update
+                } else {
+                    insert
+                };
+                Outcome::Wrote(map.insert(key, value))
+            }
+            Operation::RemoveIf(when) => match map.get(&key).copied() {
+                Some(current) if when.holds(current) => {
+                    map.remove(&key);
+                    Outcome::Removed(current)
+                }
+                current => Outcome::Kept(current),
+            },
+            Operation::ReplaceIf(when, value) => match map.get(&key).copied() {
+                Some(current) if when.holds(current) => Outcome::Wrote(map.insert(key, value)),
+                current => Outcome::Kept(current),
+            },
+            Operation::Compute {
+                when,
+                then,
+                otherwise,
+                absent,
+            } => {
+                let current = map.get(&key).copied();
+                let action = match current {
+                    Some(value) if when.holds(value) => then,
+                    Some(_) => otherwise,
+                    None => absent,
+                };
+                match action {
+                    Action::Insert(value) => Outcome::Wrote(map.insert(key, value)),
+                    Action::Remove => map
+                        .remove(&key)
+                        .map_or(Outcome::Kept(None), Outcome::Removed),
+                    Action::Abort => Outcome::Kept(current),
+                }
+            }
             other => unreachable!("{other:?} is in no plan"),
         }
     }
