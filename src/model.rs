@@ -8,12 +8,23 @@
 #![forbid(unsafe_code)]
 
 pub use crate::raw::Claim;
-use crate::raw::{Inserted, Node, Retired, Table};
+use crate::raw::{Computed, Decision, Inserted, Node, Retired, Table};
 pub use crate::reclaim::epoch::handles as epoch;
 use crate::reclaim::{Model, Pinned, Reclaimer};
 
 /// A guard that may be moved to the thread that uses it.
 pub type Pin = <Model as Reclaimer>::Pin;
+
+/// What a closure wants done with a key: [`Map::compute`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// This is its value.
+    Put(u64),
+    /// It is removed, if it is present.
+    Removed,
+    /// It stays as it is.
+    Nothing,
+}
 
 /// A map from small keys to small numbers. Values are copied out.
 pub struct Map {
@@ -120,6 +131,49 @@ impl Map {
         let key = key.into();
         self.table
             .change_if(key.hash(), key, None, |v| *v == value, self.pinned(pin))
+    }
+
+    /// `compute`: the value of the entry that was replaced or removed, or of the one that stays.
+    pub fn compute(
+        &self,
+        key: impl Into<Key>,
+        mut decide: impl FnMut(Option<u64>) -> Wanted,
+        pin: &Pin,
+    ) -> Option<u64> {
+        let key = key.into();
+        let mut seen = None;
+        let decide = |node: Option<&Node<Key, u64>>, _| {
+            seen = node.map(|node| *node.value());
+            match decide(seen) {
+                Wanted::Put(value) => Decision::Put(value),
+                Wanted::Removed => Decision::Remove,
+                Wanted::Nothing => Decision::Leave(()),
+            }
+        };
+        match self.table.compute(key.hash(), key, decide, self.pinned(pin)) {
+            Computed::Inserted(_) | Computed::Absent => None,
+            Computed::Replaced(replaced) => Some(*replaced.old.value()),
+            Computed::Removed(node) => Some(*node.value()),
+            Computed::Left(..) => seen,
+        }
+    }
+
+    /// `remove_if`: the value that was removed, if there was one, or that was refused.
+    ///
+    /// # Errors
+    ///
+    /// If the value was refused.
+    pub fn remove_condemned(
+        &self,
+        key: impl Into<Key>,
+        mut condemns: impl FnMut(u64) -> bool,
+        pin: &Pin,
+    ) -> Result<Option<u64>, u64> {
+        let key = key.into();
+        let condemns = |node: &Node<Key, u64>| condemns(*node.value());
+        let removal = (self.table).remove_if(key.hash(), |k| *k == key, condemns, self.pinned(pin));
+        let value = |node: &Node<Key, u64>| *node.value();
+        removal.map(|node| node.map(value)).map_err(value)
     }
 
     /// `retain`.

@@ -873,6 +873,41 @@ fn flush_read() {
         });
 }
 
+/// A reader's whole life, from its slot's claim to its end // a writer that pins, removes and unpins //
+/// who advances, and flushes.
+#[test]
+fn whole_life() {
+    Model::new("whole_life")
+        .full_bound(3)
+        .reach([
+            "seen, kept",
+            "not seen, kept",
+            "seen, freed",
+            "not seen, freed",
+        ])
+        .run(|seen| {
+            let world = World::new();
+            let [writer, flushing] = [writer(&world), world.enter()];
+            let entry = world.entry();
+            let (removed, found, entering) = (entry.clone(), entry.clone(), world.clone());
+            let (was_seen, (), ()) = race(
+                move || {
+                    let reader = entering.enter();
+                    let was_seen = read(&reader, &found);
+                    reader.leave();
+                    was_seen
+                },
+                move || writer.pin().remove(&removed),
+                || {
+                    world.advance();
+                    flushing.flush();
+                },
+            );
+            seen.record(seen_and_fate(was_seen, &entry));
+            world.end();
+        });
+}
+
 /// Two threads send parcels, as their bags are taken for ever // a third receives.
 #[test]
 fn parcels() {

@@ -355,3 +355,36 @@ fn t2_scan() {
             });
         });
 }
+
+/// t4: an iteration: grow // upsert 9, insert 6 // all entries. (6 with the old 9 would be against the
+/// order of the writes.)
+#[test]
+fn t4_iteration() {
+    Model::new("t4_iteration")
+        .bound(1)
+        .reach(["old 9", "new 9", "6, new 9"])
+        .run(|seen| {
+            let map = filled(&[3, 9, 12]);
+            let (_, _, entries) = race(
+                &map,
+                |map, pin| grown(map, &pin),
+                |map, pin| {
+                    assert_eq!(map.insert(9, 90, &pin), Some(9));
+                    assert!(map.get_or_insert(6, 6, &pin).1);
+                },
+                |map, pin| map.entries_from(0, &pin),
+            );
+            let entries: Vec<_> = entries
+                .iter()
+                .map(|(key, value)| (key.at, *value))
+                .collect();
+            assert_eq!(map.buckets(), GROWN);
+            settled(&map, &[(3, 3), (6, 6), (9, 90), (12, 12)]);
+            seen.record(match entries[..] {
+                [(3, 3), (9, 9), (12, 12)] => "old 9",
+                [(3, 3), (9, 90), (12, 12)] => "new 9",
+                [(3, 3), (6, 6), (9, 90), (12, 12)] => "6, new 9",
+                ref other => panic!("not exactly once: {other:?}"),
+            });
+        });
+}
