@@ -35,7 +35,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner, current, thread};
-use splitmap::{Cursor, Guard, HashMap};
+use splitmap::{Compute, Cursor, Guard, HashMap, Operation as Wanted};
 
 use hashers::Fixed;
 
@@ -431,7 +431,68 @@ impl Client {
         self.model.entry(key).or_insert(found);
     }
 
+    fn update(&mut self, key: u64, guard: &impl Guard) {
+        let mut old = None;
+        let update = |value: &Value| {
+            old = Some(value.number());
+            self.value()
+        };
+        let new = self.map.update(key, update, guard).map(Value::number);
+        self.agree(key, new.and(old));
+        self.model.extend(new.map(|new| (key, new)));
+    }
+
+    fn update_or_insert(&mut self, key: u64, guard: &impl Guard) {
+        let mut old = None;
+        let mut is_made = false;
+        let update = |value: &Value| {
+            old = Some(value.number());
+            self.value()
+        };
+        let make = || {
+            is_made = true;
+            self.value()
+        };
+        let new = self.map.update_or_insert_with(key, update, make, guard);
+        let new = new.number();
+        // What it saw first may have been gone then.
+        let old = old.filter(|_| !is_made);
+        self.agree(key, old);
+        self.model.insert(key, new);
+    }
+
+    /// Inserts and replaces.
+    fn compute(&mut self, key: u64, guard: &impl Guard) {
+        let compute = |entry: Option<(&u64, &Value)>| {
+            if let Some((_, value)) = entry {
+                value.number();
+            }
+            Wanted::<_, ()>::Insert(self.value())
+        };
+        let (old, new) = match self.map.compute(key, compute, guard) {
+            Compute::Inserted(_, new) => (None, new),
+            Compute::Updated { old, new } => (Some(old.1.number()), new.1),
+            Compute::Removed(..) | Compute::Aborted(()) => unreachable!("it wants an entry"),
+        };
+        let new = new.number();
+        self.agree(key, old);
+        self.model.insert(key, new);
+    }
+
+    fn remove_if(&mut self, key: u64, condemns: bool, guard: &impl Guard) {
+        let result = self.map.remove_if(&key, |_, _| condemns, guard);
+        assert!(result.is_ok() || !condemns);
+        let entry = result.unwrap_or_else(Some);
+        self.agree(key, entry.map(|(_, value)| value.number()));
+        if condemns {
+            self.model.remove(&key);
+        }
+    }
+
     fn remove(&mut self, key: u64, guard: &impl Guard) {
+        if key.is_multiple_of(3) {
+            return self.remove_if(key, true, guard);
+        }
         let old = if key.is_multiple_of(2) {
             self.map.remove(&key, guard)
         } else {
@@ -488,10 +549,12 @@ impl Client {
         for index in 0..keys {
             let (key, stable) = (key(self.owner, index), key(STABLE, index % 4));
             let mut guard = map.guard();
-            match index % 4 {
+            match index % 6 {
                 0 => self.insert(key, &guard),
                 1 => self.try_insert(key, &guard),
                 2 => self.get_or_insert(key, &guard),
+                3 => self.update_or_insert(key, &guard),
+                4 => self.compute(key, &guard),
                 _ => self.insert(key, &map.owned_guard()),
             }
             guard.refresh();
@@ -503,6 +566,10 @@ impl Client {
             self.get(present, &outer);
             self.try_insert(present, &outer);
             self.get_or_insert(present, &map.guard());
+            self.update(present, &outer);
+            self.update_or_insert(present, &map.guard());
+            self.compute(present, &outer);
+            self.remove_if(present, false, &map.guard());
             self.remove(present, &outer);
             self.insert(present, &map.guard());
         }
@@ -732,6 +799,14 @@ enum OnKey {
     TryInsert(u64),
     GetOrInsertWith(u64),
     Remove(u64),
+    Update(u64),
+    UpdateOrInsert(u64),
+    /// Inserts or replaces.
+    Compute(u64),
+    ComputeRemoves(u64),
+    RemoveIf(u64),
+    /// `remove_if` that refuses.
+    Refuse(u64),
 }
 
 const PRESENT: u64 = key(VICTIM, 0);
@@ -744,6 +819,11 @@ const NEW: u64 = 9_000_000;
 impl OnKey {
     /// The number of the value that is found, replaced, removed, or present at the end.
     fn run(self, map: &Map, books: &Arc<Books>, guard: &impl Guard) -> Option<u64> {
+        fn seen<T>(value: &Value, answer: T) -> T {
+            value.number();
+            answer
+        }
+
         let new = || Value::new(NEW, books);
         let value = match self {
             OnKey::Get(key) => map.get(&key, guard),
@@ -756,6 +836,36 @@ impl OnKey {
             },
             OnKey::GetOrInsertWith(key) => Some(map.get_or_insert_with(key, new, guard)),
             OnKey::Remove(key) => map.remove(&key, guard),
+            OnKey::Update(key) => map.update(key, |old| seen(old, new()), guard),
+            OnKey::UpdateOrInsert(key) => {
+                Some(map.update_or_insert_with(key, |old| seen(old, new()), new, guard))
+            }
+            OnKey::Compute(key) => {
+                match map.compute(key, |_| Wanted::<_, ()>::Insert(new()), guard) {
+                    Compute::Updated { old, .. } => Some(old.1),
+                    _ => None,
+                }
+            }
+            OnKey::ComputeRemoves(key) => {
+                let compute = |entry: Option<(&u64, &Value)>| match entry {
+                    Some((_, value)) => seen(value, Wanted::Remove),
+                    None => Wanted::Abort(()),
+                };
+                match map.compute(key, compute, guard) {
+                    Compute::Removed(_, value) => Some(value),
+                    _ => None,
+                }
+            }
+            OnKey::RemoveIf(key) => {
+                let removed = map.remove_if(&key, |_, value| seen(value, true), guard);
+                removed
+                    .unwrap_or_else(|_| unreachable!("it condemns all"))
+                    .map(|(_, value)| value)
+            }
+            OnKey::Refuse(key) => {
+                let refused = map.remove_if(&key, |_, value| seen(value, false), guard);
+                refused.err().map(|(_, value)| value)
+            }
         };
         value.map(Value::number)
     }
@@ -763,13 +873,25 @@ impl OnKey {
     /// What a sequential map says.
     fn apply(self, model: &mut Model) -> Option<u64> {
         match self {
-            OnKey::Get(key) | OnKey::GetKeyValue(key) => model.get(&key).copied(),
+            OnKey::Get(key) | OnKey::GetKeyValue(key) | OnKey::Refuse(key) => {
+                model.get(&key).copied()
+            }
             OnKey::ContainsKey(key) => model.contains_key(&key).then_some(0),
-            OnKey::Insert(key) => model.insert(key, NEW),
+            OnKey::Insert(key) | OnKey::Compute(key) => model.insert(key, NEW),
+            OnKey::Update(key) => model.get_mut(&key).map(|value| {
+                *value = NEW;
+                NEW
+            }),
+            OnKey::UpdateOrInsert(key) => {
+                model.insert(key, NEW);
+                Some(NEW)
+            }
             OnKey::TryInsert(key) | OnKey::GetOrInsertWith(key) => {
                 Some(*model.entry(key).or_insert(NEW))
             }
-            OnKey::Remove(key) => model.remove(&key),
+            OnKey::Remove(key) | OnKey::ComputeRemoves(key) | OnKey::RemoveIf(key) => {
+                model.remove(&key)
+            }
         }
     }
 }
@@ -1171,6 +1293,17 @@ const REPLACE: Case = Case::new(
     20,
 );
 const REMOVE: Case = Case::new("remove", Operation::Keyed(&[OnKey::Remove(PRESENT)]), 20);
+const UPDATE: Case = Case::new("update", Operation::Keyed(&[OnKey::Update(PRESENT)]), 20);
+const COMPUTE: Case = Case::new(
+    "compute, inserting",
+    Operation::Keyed(&[OnKey::Compute(ABSENT)]),
+    20,
+);
+const REMOVE_IF: Case = Case::new(
+    "remove_if",
+    Operation::Keyed(&[OnKey::RemoveIf(PRESENT)]),
+    20,
+);
 const RETAIN: Case = Case::new("retain", Operation::Retain, 40);
 const FLUSH: Case = Case::new("flush", Operation::Other(Map::flush), 10);
 const SHRINK_TO_FIT: Case = Case::new("shrink_to_fit", Operation::Other(Map::shrink_to_fit), 5);
@@ -1178,7 +1311,7 @@ const SHRINK_TO_FIT: Case = Case::new("shrink_to_fit", Operation::Other(Map::shr
 const RESERVE: Case =
     Case::new("reserve", Operation::Other(|map| map.reserve(100)), 40).makes_heads();
 
-const WRITES: [Case; 10] = {
+const WRITES: [Case; 13] = {
     use OnKey::*;
     use Operation::*;
     [
@@ -1187,6 +1320,9 @@ const WRITES: [Case; 10] = {
         Case::new("try_insert", Keyed(&[TryInsert(ABSENT)]), 20),
         Case::new("get_or_insert_with", Keyed(&[GetOrInsertWith(ABSENT)]), 20),
         REMOVE,
+        UPDATE,
+        COMPUTE,
+        REMOVE_IF,
         RETAIN,
         Case::new("clear", Clear, 100),
         RESERVE,
@@ -1213,6 +1349,18 @@ fn in_a_stable_table() {
                 3,
             ),
             Case::new("remove, absent", Keyed(&[Remove(ABSENT)]), 3),
+            Case::new("update, absent", Keyed(&[Update(ABSENT)]), 3),
+            Case::new("update, owned guard", Owned(&[Update(PRESENT_TOO)]), 20),
+            Case::new(
+                "update_or_insert_with",
+                Keyed(&[UpdateOrInsert(PRESENT), UpdateOrInsert(ABSENT)]),
+                40,
+            ),
+            Case::new("compute, replacing", Keyed(&[Compute(PRESENT)]), 20),
+            Case::new("compute, removing", Keyed(&[ComputeRemoves(PRESENT)]), 20),
+            Case::new("compute, absent", Keyed(&[ComputeRemoves(ABSENT)]), 3),
+            Case::new("remove_if, absent", Keyed(&[RemoveIf(ABSENT)]), 3),
+            Case::new("remove_if, refused", Keyed(&[Refuse(PRESENT)]), 3),
         ],
     );
 }
@@ -1233,7 +1381,7 @@ fn in_a_shrinking_table() {
 fn while_a_growth_begins_and_goes_on() {
     use OnKey::*;
     use Operation::*;
-    stop(State::Full, &[INSERT, REMOVE]);
+    stop(State::Full, &[INSERT, REMOVE, REMOVE_IF]);
     let two = Case::new(
         "insert and remove",
         Keyed(&[Insert(ABSENT), Remove(PRESENT)]),
@@ -1246,6 +1394,6 @@ fn while_a_growth_begins_and_goes_on() {
 #[test]
 fn while_a_shrinking_begins_goes_on_and_ends() {
     stop(State::Wide, &[REPLACE, RETAIN, SHRINK_TO_FIT]);
-    stop(State::ShrinkingOn, &[REMOVE]);
-    stop(State::Settled, &[INSERT, REPLACE, FLUSH]);
+    stop(State::ShrinkingOn, &[REMOVE, COMPUTE]);
+    stop(State::Settled, &[INSERT, REPLACE, UPDATE, FLUSH]);
 }
