@@ -1,5 +1,6 @@
 //! Guarantees C and E on schedules that a random scheduler makes, of programs that are too long to
-//! run in every way: the real map on the real `Epoch`, under shuttle.
+//! run in every way: the real map on the real `Epoch`, under shuttle. Of one the history is recorded,
+//! and checked for linearizability by the checker of `tests/history`.
 //!
 //! ```text
 //! RUSTFLAGS='--cfg shuttle' cargo test --release --test schedules
@@ -14,6 +15,8 @@
 #![cfg(shuttle)]
 
 mod hashers;
+#[path = "history/mod.rs"]
+mod history;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -21,9 +24,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, Runner, thread};
-use splitmap::{Cursor, HashMap};
+use splitmap::{Compute, Cursor, HashMap, Operation as Wanted};
 
 use hashers::Fixed;
+use history::{Action, Clock, Condition, Count, History, Operation, Outcome, Recorder};
 
 /// How many schedules of each kind and program: `SPLITMAP_SCHEDULES` says otherwise.
 fn schedules() -> usize {
@@ -345,6 +349,35 @@ impl Owner {
         self.model.insert(key, number);
     }
 
+    fn update_or_insert(&mut self, index: u64) {
+        let (key, guard) = (self.key(index), self.map.guard());
+        let mut old = None;
+        let value = || Value::new(self.books.made.load(Ordering::SeqCst) as u64, &self.books);
+        let update = |seen: &Value| {
+            self.agree(key, Some(seen));
+            old = Some(seen.number);
+            value()
+        };
+        let new = self.map.update_or_insert_with(key, update, value, &guard);
+        assert_eq!(old, self.model.get(&key).copied());
+        let number = new.number;
+        drop(guard);
+        self.model.insert(key, number);
+    }
+
+    /// One of an entry that refuses, then one that accepts.
+    fn remove_if(&mut self, index: u64) {
+        let (key, guard) = (self.key(index), self.map.guard());
+        for accepts in [false, true] {
+            let removal = self.map.remove_if(&key, |_, _| accepts, &guard);
+            assert!(removal.is_ok() || !accepts);
+            let entry = removal.unwrap_or_else(Some);
+            self.agree(key, entry.map(|(_, value)| value));
+        }
+        drop(guard);
+        self.model.remove(&key);
+    }
+
     fn remove(&mut self, index: u64) {
         let (key, guard) = (self.key(index), self.map.guard());
         self.agree(key, self.map.remove(&key, &guard));
@@ -412,11 +445,11 @@ impl Owner {
             27..35 => self.remove(number - 24),
             35 => self.retain(),
             36 => self.iterate(),
-            37..41 => self.insert(number - 20),
+            37..41 => self.update_or_insert(number - 20),
             41 => self.map.shrink_to_fit(),
-            42..45 => self.get(self.key(number - 40)),
+            42..45 => self.update_or_insert(number - 40),
             45 => self.scan(1),
-            46..49 => self.remove(number - 40),
+            46..49 => self.remove_if(number - 40),
             49 => self.map.flush(),
             _ => unreachable!("there are fifty"),
         }
@@ -460,6 +493,155 @@ fn owners_do_everything_in_a_table_that_grows_and_shrinks() {
         assert_eq!(map.len(), entries);
         map.shrink_to_fit();
         assert!(map.capacity() < 4 * entries, "the table has shrunk");
+        end(map, books);
+    });
+}
+
+/// What a thread does in a program whose history is checked, in this order, each at a key of its turn.
+fn recorded(thread: u64, turn: u64) -> (u64, Operation) {
+    let value = KEYS + 1_000 * (thread + 1) + 10 * turn + turn % 2;
+    let even = Condition::Even;
+    let operation = match (turn + 3 * thread) % 9 {
+        0 => Operation::Update(value),
+        1 => Operation::Compute {
+            when: even,
+            then: Action::Insert(value),
+            otherwise: Action::Remove,
+            absent: Action::Insert(value + 2),
+        },
+        2 => Operation::RemoveIf(even),
+        3 => Operation::UpdateOrInsert {
+            update: value,
+            insert: value + 2,
+        },
+        4 => Operation::ReplaceIf(even, value),
+        5 => Operation::Insert(value),
+        6 => Operation::Compute {
+            when: even,
+            then: Action::Remove,
+            otherwise: Action::Insert(value),
+            absent: Action::Abort,
+        },
+        7 => Operation::GetOrInsert(value),
+        _ => Operation::Remove,
+    };
+    ((thread + turn / 3) % 2, operation)
+}
+
+/// Does it, on the real map.
+fn call(map: &Map, books: &Arc<Books>, key: u64, operation: Operation) -> Outcome {
+    let view = map.pin();
+    let new = |number| Value::new(number, books);
+    let number = |value: &Value| {
+        let is_dropped = value.is_dropped.load(Ordering::SeqCst);
+        assert!(!is_dropped, "freed under a guard");
+        value.number
+    };
+    let compute = |decide: &dyn Fn(Option<u64>) -> Action| {
+        let computed = view.compute(key, |entry| {
+            let seen = entry.map(|(_, value)| number(value));
+            match decide(seen) {
+                Action::Insert(value) => Wanted::Insert(new(value)),
+                Action::Remove => Wanted::Remove,
+                Action::Abort => Wanted::Abort(seen),
+            }
+        });
+        match computed {
+            Compute::Inserted(..) => Outcome::Wrote(None),
+            Compute::Updated { old, .. } => Outcome::Wrote(Some(number(old.1))),
+            Compute::Removed(_, value) => Outcome::Removed(number(value)),
+            Compute::Aborted(seen) => Outcome::Kept(seen),
+        }
+    };
+    match operation {
+        Operation::Get => Outcome::Kept(view.get(&key).map(number)),
+        Operation::Insert(value) => Outcome::Wrote(view.insert(key, new(value)).map(number)),
+        Operation::GetOrInsert(value) => {
+            match number(view.get_or_insert_with(key, || new(value))) {
+                current if current == value => Outcome::Wrote(None),
+                current => Outcome::Kept(Some(current)),
+            }
+        }
+        Operation::Remove => {
+            let removed = view.remove(&key).map(number);
+            removed.map_or(Outcome::Kept(None), Outcome::Removed)
+        }
+        Operation::RemoveIf(when) => match view.remove_if(&key, |_, seen| when.holds(number(seen)))
+        {
+            Ok(Some((_, value))) => Outcome::Removed(number(value)),
+            Ok(None) => Outcome::Kept(None),
+            Err((_, value)) => Outcome::Kept(Some(number(value))),
+        },
+        Operation::Update(value) => {
+            let mut old = None;
+            let updated = view.update(key, |seen| {
+                old = Some(number(seen));
+                new(value)
+            });
+            updated.map_or(Outcome::Kept(None), |_| Outcome::Wrote(old))
+        }
+        Operation::UpdateOrInsert { update, insert } => {
+            let mut old = None;
+            let change = |seen: &Value| {
+                old = Some(number(seen));
+                new(update)
+            };
+            let value = number(view.update_or_insert_with(key, change, || new(insert)));
+            Outcome::Wrote(old.filter(|_| value == update))
+        }
+        Operation::ReplaceIf(when, value) => compute(&|seen| match seen {
+            Some(seen) if when.holds(seen) => Action::Insert(value),
+            _ => Action::Abort,
+        }),
+        Operation::Compute {
+            when,
+            then,
+            otherwise,
+            absent,
+        } => compute(&|seen| match seen {
+            Some(seen) if when.holds(seen) => then,
+            Some(_) => otherwise,
+            None => absent,
+        }),
+        other => unreachable!("{other:?} is in no program"),
+    }
+}
+
+/// Threads that decide by what is there, at the same two keys.
+#[test]
+fn histories_of_decisions() {
+    run(|books| {
+        static CLOCK: Clock = Clock::new();
+        let map = map(books);
+        let threads: Vec<_> = (0..3)
+            .map(|thread| {
+                let (map, books) = (Arc::clone(&map), Arc::clone(books));
+                thread::spawn(move || {
+                    let mut recorder = Recorder::new(&CLOCK, thread as usize);
+                    for turn in 0..9 {
+                        let (key, operation) = recorded(thread, turn);
+                        recorder.call(key, operation, || call(&map, &books, key, operation));
+                    }
+                    map.flush();
+                    recorder
+                })
+            })
+            .collect();
+        let mut history = History::new((0..KEYS).map(|key| (key, key)));
+        for thread in threads {
+            history.add(thread.join().unwrap());
+        }
+        let mut last = Recorder::new(&CLOCK, 3);
+        for key in 0..KEYS {
+            last.call(key, Operation::Get, || {
+                call(&map, books, key, Operation::Get)
+            });
+        }
+        last.length(|| map.len());
+        history.add(last);
+        if let Err(failure) = history.check(Count::Summed) {
+            panic!("{failure}");
+        }
         end(map, books);
     });
 }
