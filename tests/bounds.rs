@@ -2,8 +2,9 @@
 //!
 //! A guard cannot outlive its map, nor a reference its guard or its map; a guard of a thread stays
 //! there, and an owned one goes where it likes; entries are shared between threads only if their
-//! types allow it, and what they borrow outlives the map; a map is invariant in its keys and values;
-//! and with the back end `Crossbeam` nothing goes in that is borrowed, or bound to a thread.
+//! types allow it, and what they borrow outlives the map; a map is invariant in its keys and values,
+//! and what changes its values in place has it alone; and with the back end `Crossbeam` nothing goes
+//! in that is borrowed, or bound to a thread.
 //!
 //! Each case in `bounds/fail` has a twin of the same name in `bounds/pass` that differs in the
 //! point at issue alone, and compiles and runs: the case fails for the reason that it names. The
@@ -28,8 +29,8 @@ use splitmap::Crossbeam;
 #[cfg(feature = "seize")]
 use splitmap::Seize;
 use splitmap::{
-    DefaultHashBuilder, Epoch, HashMap, HashMapBuilder, HashMapRef, HashSet, Iter, Keys,
-    LocalGuard, OccupiedError, OwnedGuard, Values,
+    DefaultHashBuilder, Epoch, HashMap, HashMapBuilder, HashMapRef, HashSet, Iter, IterMut, Keys,
+    LocalGuard, OccupiedError, OwnedGuard, Values, ValuesMut,
 };
 
 /// The beginning of what `rustc --version` says.
@@ -222,6 +223,19 @@ fn iterators_are_never_freer_than_references() {
         assert!(implements!(IntoParIter<u64, Cell<u8>>: Send));
         assert!(!implements!(IntoParIter<Rc<u8>, u64>: Send));
     }
+}
+
+/// One that changes values has its entries to itself, as a mutable reference has.
+#[test]
+fn iterators_that_change_values_are_as_free_as_mutable_references() {
+    assert!(implements!(IterMut<'static, Cell<u8>, Cell<u8>>: Send));
+    assert!(implements!(ValuesMut<'static, Cell<u8>, Cell<u8>>: Send));
+    assert!(implements!(IterMut<'static, u64, String>: Sync));
+    assert!(!implements!(IterMut<'static, u64, Rc<u8>>: Send));
+    assert!(!implements!(IterMut<'static, Rc<u8>, u64>: Send));
+    assert!(!implements!(ValuesMut<'static, u64, Rc<u8>>: Send));
+    assert!(!implements!(IterMut<'static, u64, Cell<u8>>: Sync));
+    assert!(!implements!(IterMut<'static, Cell<u8>, u64>: Sync));
 }
 
 /// Guarantee G in types: a map may be used after a panic went past it.
