@@ -147,8 +147,8 @@ where
     ///
     /// The closure is called once, and once more for each other entry that it meets because
     /// others, or it itself, change the key meanwhile; a value that it gave for an earlier one is
-    /// dropped. It is not called under any lock, and may use this map. `Remove` of a key that is absent is
-    /// answered by the panic below.
+    /// dropped. It is not called under any lock, and may use this map. `Remove` of a key that is
+    /// absent is answered by the panic below.
     ///
     /// Allocates a node for `Insert`. Lock-free (guarantee **B**) but for what the closure does.
     ///
