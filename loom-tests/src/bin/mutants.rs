@@ -41,6 +41,11 @@ fn run(mut names: Vec<String>) -> Result<bool> {
     let home = std::env::var_os("CARGO_MANIFEST_DIR");
     let home = home.map(PathBuf::from).ok_or("to be started by cargo")?;
     let mut mutants = read_all(&home.join("mutants"))?;
+    if names.first().is_some_and(|name| name == "--table") {
+        let log = names.get(1).map(fs::read_to_string).transpose()?;
+        say(table(&mutants, log.as_deref().unwrap_or_default()).trim_end());
+        return Ok(true);
+    }
     if let Some(name) = names.iter().find(|n| mutants.iter().all(|m| m.name != **n)) {
         return Err(format!("there is no mutants/{name}.mutant").into());
     }
@@ -73,6 +78,28 @@ fn run(mut names: Vec<String>) -> Result<bool> {
     }
     say(&format!("mutants: {passed} passed, {failed} failed"));
     Ok(failed == 0)
+}
+
+/// All mutants in a table, with the seconds that each took by what a run of them has printed.
+fn table(mutants: &[Mutant], log: &str) -> String {
+    let seconds: BTreeMap<&str, &str> = log.lines().filter_map(caught).collect();
+    let mut rows: Vec<(&Path, String)> = Vec::new();
+    for mutant in mutants {
+        let seconds = seconds.get(mutant.name.as_str()).unwrap_or(&"");
+        rows.push((&mutant.file, format!("{} {seconds} |\n", mutant.row())));
+    }
+    rows.sort();
+    let rows: String = rows.into_iter().map(|(_, row)| row).collect();
+    format!(
+        "| bug | file | what is weakened | model that fails | seconds |\n|---|---|---|---|--:|\n{rows}"
+    )
+}
+
+/// The name and the seconds, of a line that says that a mutant was caught.
+fn caught(line: &str) -> Option<(&str, &str)> {
+    let (name, rest) = line.strip_prefix("caught ")?.split_once(" by ")?;
+    let (seconds, _) = rest.split_once(" (")?.1.split_once(" s): ")?;
+    Some((name, seconds))
 }
 
 fn say(line: &str) {
@@ -127,6 +154,8 @@ struct Mutant {
     /// Relative to the project's root.
     file: PathBuf,
     model: Model,
+    /// What is wrong, and what comes of it.
+    why: String,
     /// A part of what the model has to say.
     message: Option<String>,
     /// Whether it is one of those that every change is checked with.
@@ -157,13 +186,13 @@ impl Mutant {
     fn parse(name: &str, text: &str) -> std::result::Result<Mutant, String> {
         let mut fields = BTreeMap::new();
         let mut parts: Vec<(&str, Vec<&str>)> = Vec::new();
-        let mut why = false;
+        let mut why: Vec<&str> = Vec::new();
         for line in text.lines() {
             match (line.strip_prefix("--- "), parts.last_mut()) {
                 (Some(mark), _) => parts.push((mark, Vec::new())),
                 (None, Some((_, lines))) => lines.push(line),
                 (None, None) if line.is_empty() => (),
-                (None, None) if line.starts_with('#') => why = true,
+                (None, None) if line.starts_with('#') => why.push(line[1..].trim()),
                 (None, None) => {
                     let (field, value) = line.split_once(':').unwrap_or((line, ""));
                     if !["file", "model", "cfg", "message", "quick"].contains(&field) {
@@ -173,7 +202,7 @@ impl Mutant {
                 }
             }
         }
-        if !why {
+        if why.is_empty() {
             return Err("say in a line that starts with # what is wrong".into());
         }
         match parts.pop() {
@@ -205,10 +234,20 @@ impl Mutant {
                 binary: binary.into(),
                 test: test.into(),
             },
+            why: why.join(" "),
             message: fields.get("message").map(|text| text.to_string()),
             quick: fields.contains_key("quick"),
             edits,
         })
+    }
+
+    /// Its row of the table, up to the seconds.
+    fn row(&self) -> String {
+        let Mutant {
+            name, why, model, ..
+        } = self;
+        let (file, why) = (self.file.display(), why.replace('|', "\\|"));
+        format!("| `{name}` | `{file}` | {why} | `{model}` |")
     }
 
     /// The text with the bug in it.
@@ -458,6 +497,30 @@ mod tests {
         }
         let error = Mutant::parse("name", &GOOD.replace("quick", "slow")).unwrap_err();
         assert_eq!(error, "what is `slow`?");
+    }
+
+    #[test]
+    fn a_log_says_how_long_each_took() {
+        let mutant = Mutant::parse("name", GOOD).unwrap();
+        let log =
+            "caught other by a::b (3 s): x\ncaught name by list::deep::one with few (7 s): y\n";
+        let table = table(&[mutant], log);
+        let row = "| `name` | `a.rs` | Why. | `list::deep::one with few` | 7 |";
+        assert_eq!(table.lines().nth(2), Some(row));
+    }
+
+    /// `run mutants --table LOG` makes it.
+    #[test]
+    fn the_table_in_the_readme_is_of_these_mutants() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("mutants");
+        let readme = fs::read_to_string(folder.join("README.md")).unwrap();
+        let rows = readme.lines().filter(|line| line.starts_with("| `"));
+        let mutants = read_all(&folder).unwrap();
+        for mutant in &mutants {
+            let row = mutant.row();
+            assert!(readme.contains(&row), "a row is missing: {row}");
+        }
+        assert_eq!(rows.count(), mutants.len(), "rows of mutants that are gone");
     }
 
     #[test]
