@@ -150,7 +150,10 @@ impl Map {
                 Wanted::Nothing => Decision::Leave(()),
             }
         };
-        match self.table.compute(key.hash(), key, decide, self.pinned(pin)) {
+        match self
+            .table
+            .compute(key.hash(), key, decide, self.pinned(pin))
+        {
             Computed::Inserted(_) | Computed::Absent => None,
             Computed::Replaced(replaced) => Some(*replaced.old.value()),
             Computed::Removed(node) => Some(*node.value()),
