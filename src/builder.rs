@@ -12,6 +12,7 @@ use crate::raw::{Retired, Table};
 use crate::reclaim::{DefaultReclaimer, Reclaim};
 
 /// Builds a map: [`HashMap::builder`].
+#[must_use = "a builder makes nothing before `build`"]
 pub struct HashMapBuilder<K, V, S = DefaultHashBuilder, R = DefaultReclaimer> {
     capacity: usize,
     hash_builder: S,

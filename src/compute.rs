@@ -104,6 +104,9 @@ where
         let decide = |entry: Option<(_, &V)>, lost: Option<V>| {
             if last_was_made {
                 made = lost;
+            } else {
+                // Not at the end: if its destructor panics there, the new value leaks.
+                drop(lost);
             }
             last_was_made = entry.is_none();
             Decision::<V, Infallible>::Put(match entry {

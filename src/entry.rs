@@ -87,7 +87,7 @@ pub struct VacantEntry<
 
 /// An entry that [`and_modify`](Entry::and_modify) was called on. If the key was present, that is
 /// done. If not, the closure waits for the case that the key comes before the value that is to be
-/// inserted for it.
+/// inserted for it. The key is used up, so a second change goes into the same closure.
 #[must_use = "a value for an absent key is inserted by `or_insert` and its kin"]
 pub struct Modified<
     'g,
@@ -390,7 +390,9 @@ where
         Modified { state }
     }
 
-    /// Puts `value` there, whatever is there by now, and returns the entry that the key has then.
+    /// Puts `value` there, whatever is there by now, with the key that was given, and returns the
+    /// entry that the key has then. The key is used up: what is returned can be looked at and removed,
+    /// and written again only where a `K` is made of `&K`.
     ///
     /// ```
     /// let map = splitmap::HashMap::from([("key", 1)]);
@@ -442,8 +444,8 @@ where
     R: Reclaim<Retired<K, V>>,
     G: Guard<R>,
 {
-    /// Puts `value` there, whatever is there by now, and returns the value that it replaced; if
-    /// others have removed the key, the one that this entry saw. For a new value that depends on the
+    /// Puts `value` there, whatever is there by now, with the key that was given, and returns the
+    /// value that it replaced; if others have removed the key, the one that this entry saw. For a new value that depends on the
     /// old one, see [`Entry::and_modify`].
     ///
     /// Allocates one node. Lock-free (guarantee **B**).
@@ -559,6 +561,19 @@ where
     /// ```
     pub fn insert(self, value: V) -> &'g V {
         Entry::Vacant(self).or_insert(value)
+    }
+
+    /// As [`Entry::insert_entry`].
+    ///
+    /// ```
+    /// # use splitmap::{Entry, HashMap};
+    /// let map = HashMap::new();
+    /// let map = map.pin();
+    /// let Entry::Vacant(entry) = map.entry("key") else { unreachable!() };
+    /// assert_eq!(entry.insert_entry(1).get(), &1);
+    /// ```
+    pub fn insert_entry(self, value: V) -> OccupiedEntry<'g, K, V, S, R, G, &'g K> {
+        Entry::Vacant(self).insert_entry(value)
     }
 
     /// Inserts `value` and returns it, unless another thread inserts one first.

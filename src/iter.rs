@@ -15,6 +15,7 @@ use std::marker::PhantomData;
 use crate::raw::{Node, Nodes, Walk, WalkMut};
 
 /// An iterator over the entries of a map: [`HashMap::iter`](crate::HashMap::iter).
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Iter<'g, K, V> {
     walk: Walk<'g, K, V, ()>,
 }
@@ -50,6 +51,7 @@ impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for Iter<'_, K, V> {
 }
 
 /// An iterator over the keys of a map: [`HashMap::keys`](crate::HashMap::keys).
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Keys<'g, K, V> {
     entries: Iter<'g, K, V>,
 }
@@ -84,6 +86,7 @@ impl<K: fmt::Debug, V> fmt::Debug for Keys<'_, K, V> {
 }
 
 /// An iterator over the values of a map: [`HashMap::values`](crate::HashMap::values).
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Values<'g, K, V> {
     entries: Iter<'g, K, V>,
 }
@@ -149,6 +152,7 @@ impl Cursor {
 }
 
 /// An iterator over a part of a map: [`HashMap::scan`](crate::HashMap::scan).
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Scan<'g, K, V> {
     /// `None` when the call is over.
     walk: Option<Walk<'g, K, V, ()>>,
@@ -221,6 +225,7 @@ impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for Scan<'_, K, V> {
 
 /// An iterator over the entries of a map that is borrowed mutably:
 /// [`HashMap::iter_mut`](crate::HashMap::iter_mut).
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct IterMut<'m, K, V> {
     walk: WalkMut<'m, Node<K, V>>,
 }
@@ -249,6 +254,7 @@ impl<K, V> fmt::Debug for IterMut<'_, K, V> {
 
 /// An iterator over the values of a map that is borrowed mutably:
 /// [`HashMap::values_mut`](crate::HashMap::values_mut).
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct ValuesMut<'m, K, V> {
     entries: IterMut<'m, K, V>,
 }

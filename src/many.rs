@@ -21,6 +21,7 @@ use crate::reclaim::{Guard, Reclaim};
 const AHEAD: usize = 16;
 
 /// The values of many keys, in the order of the keys: [`HashMap::get_many`].
+#[must_use = "iterators are lazy: no key is looked for before its turn"]
 pub struct GetMany<'g, K, V, S, R, G, I>
 where
     R: Reclaim<Retired<K, V>>,
@@ -82,14 +83,14 @@ where
     /// of their keys were absent.
     ///
     /// Takes 16 entries at a time from the iterator and asks for the memory of all before it inserts
-    /// the first. Each insertion is lock-free (guarantee **B**), and takes effect by itself.
+    /// the first: those of an iterator that waits are not there while it waits for the next. Each insertion is lock-free (guarantee **B**), and takes effect by itself.
     /// The guard is held while the iterator works; [`extend`](Extend) holds none then.
     ///
     /// # Panics
     ///
     /// If the iterator or a key's `Hash` does: what was given before is inserted. If a key's `Eq`
     /// does, or the destructor of an entry that was removed: up to 15 entries that were taken
-    /// already are dropped.
+    /// already are dropped. If both do, the process aborts.
     ///
     /// ```
     /// let map = splitmap::HashMap::from([("one", 1)]);
@@ -102,7 +103,7 @@ where
         entries: impl IntoIterator<Item = (K, V)>,
         guard: &impl Guard<R>,
     ) -> usize {
-        let mut entries = entries.into_iter();
+        let mut entries = entries.into_iter().fuse();
         let mut chunk = Chunk::new(self);
         let mut absent = 0;
         while chunk.take(&mut entries) {
@@ -273,7 +274,7 @@ where
     /// As [`insert_many`](HashMap::insert_many), under guards of its own: none is held while the
     /// iterator works. What it gives may not be in the map yet when it is asked for more.
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
-        let mut entries = entries.into_iter();
+        let mut entries = entries.into_iter().fuse();
         let mut chunk = Chunk::new(*self);
         while chunk.take(&mut entries) {
             chunk.insert(&self.guard());

@@ -206,6 +206,9 @@ fn an_error_may_go_where_its_parts_may() {
 #[test]
 fn iterators_are_never_freer_than_references() {
     assert!(!implements!(Iter<'static, u64, Cell<u8>>: Send));
+    // With an owned guard an iteration may go on on another thread.
+    assert!(implements!(Iter<'static, u64, String>: Send));
+    assert!(implements!(Iter<'static, u64, String>: Sync));
     assert!(!implements!(Iter<'static, Rc<u8>, u64>: Send));
     assert!(!implements!(Keys<'static, Cell<u8>, u8>: Send));
     assert!(!implements!(Values<'static, u64, Cell<u8>>: Send));

@@ -37,12 +37,14 @@ impl<K: Send, V: Send> Divide for OwnedPart<Node<K, V>> {
 
 /// A parallel iterator over the entries of a map that is borrowed mutably:
 /// [`HashMap::par_iter_mut`].
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct ParIterMut<'m, K, V> {
     part: PartMut<'m, Node<K, V>>,
 }
 
 /// A parallel iterator over the values of a map that is borrowed mutably:
 /// [`HashMap::par_values_mut`].
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct ParValuesMut<'m, K, V> {
     part: PartMut<'m, Node<K, V>>,
 }
@@ -51,6 +53,7 @@ pub struct ParValuesMut<'m, K, V> {
 ///
 /// What is not consumed is dropped: the rest of a part by the thread that has it. If a destructor
 /// panics, the others of the part still run.
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct IntoParIter<K, V> {
     entries: IntoIter<K, V>,
 }

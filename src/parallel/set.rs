@@ -11,12 +11,14 @@ use crate::reclaim::{Guard, Reclaim};
 use crate::set::{HashSet, HashSetRef};
 
 /// A parallel iterator over the values of a set: [`HashSet::par_iter`].
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct ParSetIter<'g, T> {
     keys: ParKeys<'g, T, ()>,
 }
 
 /// A parallel iterator that owns the values of a set: its `into_par_iter`. What is not consumed is
 /// dropped, as by [`IntoParIter`].
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct IntoParValues<T> {
     entries: IntoParIter<T, ()>,
 }

@@ -27,6 +27,7 @@ impl<'g, K: Sync, V: Sync> Divide for HashRange<'g, K, V> {
 macro_rules! shared {
     ($(#[$doc:meta])* $type:ident, $item:ty, $of:expr) => {
         $(#[$doc])*
+        #[must_use = "iterators are lazy and do nothing unless consumed"]
         pub struct $type<'g, K, V> {
             range: HashRange<'g, K, V>,
         }

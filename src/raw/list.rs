@@ -575,10 +575,23 @@ impl<'g, K, V, M> Walk<'g, K, V, M> {
 impl<'g, K, V, M> Iterator for Walk<'g, K, V, M> {
     type Item = &'g Node<K, V, M>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
+        self.next_before(|_| false)
+    }
+}
+
+impl<'g, K, V, M> Walk<'g, K, V, M> {
+    /// The next node, if it comes before a head that `is_end` accepts; it stays there.
+    #[inline]
+    pub(crate) fn next_before(
+        &mut self,
+        mut is_end: impl FnMut(&Link<Node<K, V, M>>) -> bool,
+    ) -> Option<&'g Node<K, V, M>> {
         loop {
             match self.word.target() {
                 Target::End => return None,
+                Target::Head(head) if is_end(head) => return None,
                 Target::Head(head) => self.word = head.load(),
                 Target::Node(node) => {
                     self.word = node.next().load();

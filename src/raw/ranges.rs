@@ -3,7 +3,10 @@
 //! The list is in the order of the hashes, and a walk may begin at any: so a range is two numbers,
 //! and whoever is there throughout is met in the one range that its hash is in, and there once.
 
+use std::{iter, ptr};
+
 use crate::raw::directory::State;
+use crate::raw::link::Link;
 use crate::raw::list::Walk;
 use crate::raw::node::Node;
 
@@ -14,12 +17,7 @@ pub(crate) struct HashRange<'g, K, V, M = ()> {
     last: u64,
 }
 
-// SAFETY: whoever has it reads nodes, and nothing else: entries are shared with its thread. They
-// stay, and the directory too, while the guard of `'g` lives, whichever thread that is of: what a
-// guard protects is what could be reached when it was made, and what is retired later (the
-// contract of `reclaim`), whoever reads it. The reads of another thread happen after the guard was
-// made, as this value came from its thread; and before it is gone, as for any `&'g V`: a guard that
-// is borrowed for `'g` is not dropped before.
+// SAFETY: as `Walk`, which is all that it makes. The directory stays as nodes do.
 unsafe impl<K: Sync, V: Sync, M: Sync> Send for HashRange<'_, K, V, M> {}
 
 // SAFETY: as above; a shared reference can do no more.
@@ -58,9 +56,22 @@ impl<'g, K, V, M> HashRange<'g, K, V, M> {
         )
     }
 
-    /// A walk over the nodes of the range.
+    /// A walk over the nodes of the range. Ends at the head behind the range if that is met, or else
+    /// at the first node behind: so in a table of few nodes no range walks over the heads of others.
     pub(crate) fn nodes(self) -> impl Iterator<Item = &'g Node<K, V, M>> {
-        Walk::new(self.first, self.state).take_while(move |node| node.hash() <= self.last)
+        let mut walk = Walk::new(self.first, self.state);
+        let behind = self.head_behind();
+        let is_end = move |head: &_| behind.is_some_and(|behind| ptr::eq(head, behind));
+        iter::from_fn(move || walk.next_before(is_end))
+            .take_while(move |node| node.hash() <= self.last)
+    }
+
+    /// The head of the bucket that begins where the range has ended, if there is one.
+    fn head_behind(self) -> Option<&'g Link<Node<K, V, M>>> {
+        let key = self.last.checked_add(1)?;
+        let view = self.state.view();
+        let is_first_of_bucket = key.trailing_zeros() >= view.directory().order().shift();
+        is_first_of_bucket.then(|| view.own_head(key)).flatten()
     }
 }
 
@@ -100,6 +111,27 @@ mod tests {
                 next = range.last.checked_add(1);
             }
             assert_eq!(next, None);
+        }
+    }
+
+    #[test]
+    fn an_empty_range_ends_at_the_head_behind_it() {
+        let state: Table = build::state(1_000, Vec::new());
+        let ranges = ranges(&state);
+        let (last, others) = ranges.split_last().unwrap();
+        assert!(last.head_behind().is_none());
+        for range in others {
+            let behind = range.head_behind().unwrap();
+            let key = state.view().key_of(behind);
+            assert_eq!(key, Some(range.last + 1));
+            let mut heads = 0;
+            let mut walk = Walk::new(range.first, range.state);
+            let node = walk.next_before(|head| {
+                heads += 1;
+                ptr::eq(head, behind)
+            });
+            assert!(node.is_none());
+            assert_eq!(heads, 1, "the one behind is the first that it meets");
         }
     }
 

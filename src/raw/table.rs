@@ -302,8 +302,10 @@ where
         let mut plan = Plan::Undecided(key, None);
         // What `plan` was decided for.
         let mut seen: Option<&'g Node<K, V, M>> = None;
+        let mut retired = false;
         loop {
             let searched = list.find(view, hash, |k| k == plan.key());
+            retired |= searched.retired;
             let node = match &searched.find {
                 Find::Found(found) => Some(found.node),
                 Find::Absent(_) => None,
@@ -320,7 +322,7 @@ where
                     Decision::Put(value) => Plan::Put(Node::new(hash, key, value)),
                     Decision::Remove => Plan::Remove(key),
                     Decision::Leave(answer) => {
-                        self.changed_nothing(list, searched.retired);
+                        self.changed_nothing(list, retired);
                         return Computed::Left(key, answer);
                     }
                 };
@@ -353,7 +355,7 @@ where
                     Plan::Remove(key)
                 }
                 (Plan::Remove(_), Find::Absent(_)) => {
-                    self.changed_nothing(list, searched.retired);
+                    self.changed_nothing(list, retired);
                     return Computed::Absent;
                 }
                 (Plan::Undecided(..), _) => unreachable!("decided above"),
@@ -378,10 +380,11 @@ where
         let list = self.list(pinned);
         let mut view = self.state.occupied();
         let searched = list.find(view, hash, |k| *k == key);
+        let mut retired = searched.retired;
         let cursor = match searched.find {
             Find::Absent(cursor) => cursor,
             Find::Found(found) => {
-                self.changed_nothing(list, searched.retired);
+                self.changed_nothing(list, retired);
                 return Inserted::Present {
                     node: found.node,
                     key,
@@ -400,10 +403,11 @@ where
             };
             view = self.state.view();
             let searched = list.find(view, hash, |k| k == node.key());
+            retired |= searched.retired;
             linked = match searched.find {
                 Find::Absent(cursor) => list.link(cursor, node),
                 Find::Found(found) => {
-                    self.changed_nothing(list, searched.retired);
+                    self.changed_nothing(list, retired);
                     let (key, value) = node.into_entry();
                     return Inserted::Present {
                         node: found.node,
@@ -431,15 +435,17 @@ where
         }
         let list = self.list(pinned);
         let mut condemned: Option<&'g Node<K, V, M>> = None;
+        let mut retired = false;
         loop {
             let searched = list.find(view, hash, &mut matches);
+            retired |= searched.retired;
             let Find::Found(found) = searched.find else {
-                self.changed_nothing(list, searched.retired);
+                self.changed_nothing(list, retired);
                 return Ok(None);
             };
             if !condemned.is_some_and(|node| std::ptr::eq(node, found.node)) {
                 if !condemns(found.node) {
-                    self.changed_nothing(list, searched.retired);
+                    self.changed_nothing(list, retired);
                     return Err(found.node);
                 }
                 condemned = Some(found.node);

@@ -171,6 +171,7 @@ where
 }
 
 /// The values of a set that are not in another: [`HashSet::difference`].
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Difference<'g, T, S = DefaultHashBuilder, R = DefaultReclaimer, G = LocalGuard<'g, R>>
 where
     R: Reclaim<Retired<T, ()>>,
@@ -181,6 +182,7 @@ where
 }
 
 /// The values that are in two sets: [`HashSet::intersection`].
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Intersection<'g, T, S = DefaultHashBuilder, R = DefaultReclaimer, G = LocalGuard<'g, R>>
 where
     R: Reclaim<Retired<T, ()>>,
@@ -191,6 +193,7 @@ where
 }
 
 /// The values that are in either of two sets: [`HashSet::union`].
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Union<'g, T, S = DefaultHashBuilder, R = DefaultReclaimer, G = LocalGuard<'g, R>>
 where
     R: Reclaim<Retired<T, ()>>,
@@ -202,6 +205,7 @@ where
 type Differences<'g, T, S, R, G, H> = Chain<Difference<'g, T, S, R, H>, Difference<'g, T, S, R, G>>;
 
 /// The values that are in one of two sets only: [`HashSet::symmetric_difference`].
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct SymmetricDifference<
     'g,
     T,

@@ -98,6 +98,7 @@ where
 }
 
 /// Builds a set: [`HashSet::builder`].
+#[must_use = "a builder makes nothing before `build`"]
 pub struct HashSetBuilder<T, S = DefaultHashBuilder, R = DefaultReclaimer> {
     map: HashMapBuilder<T, (), S, R>,
 }

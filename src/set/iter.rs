@@ -6,6 +6,7 @@ use std::iter::FusedIterator;
 use crate::iter::{self as map, Cursor};
 
 /// An iterator over the values of a set: [`HashSet::iter`](crate::HashSet::iter).
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Iter<'g, T> {
     keys: map::Keys<'g, T, ()>,
 }
@@ -40,6 +41,7 @@ impl<T: fmt::Debug> fmt::Debug for Iter<'_, T> {
 }
 
 /// An iterator over a part of a set: [`HashSet::scan`](crate::HashSet::scan).
+#[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Scan<'g, T> {
     entries: map::Scan<'g, T, ()>,
 }

@@ -7,8 +7,9 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use splitmap::Entry;
+use splitmap::{Entry, Reclaimer};
 
+use super::R;
 use super::maps::HashMap;
 
 type Map = HashMap<&'static str, u32>;
@@ -263,6 +264,62 @@ fn a_panic_leaves_the_map_as_it_was() {
     assert_eq!(map.len(), 1);
     assert!(Arc::ptr_eq(map.get("key").unwrap(), &value));
     assert_eq!(Arc::strong_count(&value), 2);
+}
+
+/// A value that may panic when it is dropped, and that knows how many of it there are.
+struct Fragile {
+    panics: bool,
+    _alive: Arc<()>,
+}
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        assert!(!self.panics, "planned");
+    }
+}
+
+/// The closure writes its own key, so it is asked again; what it gave the first time panics then.
+#[test]
+fn a_value_that_lost_and_panics_takes_no_other_along() {
+    type Changed<'a> = &'a dyn Fn(&HashMap<u32, Fragile>, &mut dyn FnMut(&Fragile) -> Fragile);
+    let ways: [Changed<'_>; 3] = [
+        &|map, update| {
+            map.pin().update(1, update);
+        },
+        &|map, update| {
+            map.pin()
+                .update_or_insert_with(1, update, || unreachable!());
+        },
+        &|map, update| {
+            let map = map.pin();
+            map.entry(1)
+                .and_modify(update)
+                .or_insert_with(|| unreachable!());
+        },
+    ];
+    for change in ways {
+        let alive = Arc::new(());
+        let fragile = |panics| Fragile {
+            panics,
+            _alive: Arc::clone(&alive),
+        };
+        let map: HashMap<u32, Fragile> = HashMap::default();
+        map.pin().insert(1, fragile(false));
+        let mut is_first = true;
+        let mut update = |_: &Fragile| {
+            let panics = std::mem::take(&mut is_first);
+            if panics {
+                map.pin().insert(1, fragile(false));
+            }
+            fragile(panics)
+        };
+        let changed = catch_unwind(AssertUnwindSafe(|| change(&map, &mut update)));
+        assert!(changed.is_err());
+        assert_eq!(map.into_iter().count(), 1);
+        if R::DRAINS {
+            assert_eq!(Arc::strong_count(&alive), 1, "one is left behind");
+        }
+    }
 }
 
 #[test]

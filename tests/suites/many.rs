@@ -120,3 +120,21 @@ fn an_iterator_may_use_the_map() {
         [Some(&5), Some(&99)]
     );
 }
+
+#[test]
+fn what_comes_after_the_end_is_left_where_it_is() {
+    let lines = "a=1\nb=2\n\nbody=3\nmore";
+    let entries = |line: &'static str| line.split_once('=');
+    let map: HashMap<&str, &str> = builder().build();
+    let mut rest = lines.lines();
+    assert_eq!(map.pin().insert_many(rest.by_ref().map_while(entries)), 2);
+    assert_eq!(rest.next(), Some("body=3"));
+    let mut rest = lines.lines();
+    (&map).extend(rest.by_ref().map_while(entries));
+    assert_eq!((map.len(), rest.next()), (2, Some("body=3")));
+    let mut keys = [Some(&"a"), None, Some(&"b")].into_iter();
+    let map = map.pin();
+    let values = map.get_many(std::iter::from_fn(|| keys.next().flatten()));
+    assert_eq!(values.collect::<Vec<_>>(), [Some(&"1")]);
+    assert_eq!(keys.next(), Some(Some(&"b")));
+}
