@@ -221,7 +221,7 @@ where
     fn new(map: &'m HashMap<K, V, S, R>) -> Self {
         Chunk {
             map,
-            taken: Vec::with_capacity(AHEAD),
+            taken: Vec::new(),
             is_taking: false,
         }
     }
@@ -230,6 +230,10 @@ where
     fn take(&mut self, entries: &mut impl Iterator<Item = (K, V)>) -> bool {
         self.is_taking = true;
         for (key, value) in entries.take(AHEAD) {
+            // Nothing is allocated for nothing.
+            if self.taken.capacity() == 0 {
+                self.taken.reserve_exact(AHEAD);
+            }
             self.taken.push((self.map.hash(&key), key, value));
         }
         self.is_taking = false;

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
-use splitmap::{Cursor, Reclaimer};
+use splitmap::{Compute, Cursor, Entry, Operation, Reclaimer};
 
 use super::maps::{HashMap, builder};
 use super::{PINS_ALLOCATE, R};
@@ -61,6 +61,21 @@ fn nor_does_any_call_that_leaves_it_empty() {
         assert!(!pinned.contains_key(&1));
         assert!(pinned.remove(&1).is_none());
         assert!(pinned.remove_entry(&1).is_none());
+        assert!(matches!(pinned.remove_if(&1, |_, _| nobody()), Ok(None)));
+        assert!(pinned.update(1, |_| unreachable!()).is_none());
+        let abort = |_: Option<_>| Operation::Abort(7);
+        assert!(matches!(pinned.compute(1, abort), Compute::Aborted(7)));
+        assert!(matches!(pinned.entry(1), Entry::Vacant(_)));
+        assert!(
+            pinned
+                .entry(1)
+                .and_modify(|_| unreachable!())
+                .get()
+                .is_none()
+        );
+        assert_eq!(pinned.get_many(&[1, 2]).flatten().count(), 0);
+        assert_eq!(pinned.insert_many([]), 0);
+        assert!(map.view(&1, |_| ()).is_none());
         assert!(pinned.iter().next().is_none());
         assert!(pinned.keys().next().is_none());
         assert!(pinned.values().next().is_none());
@@ -92,6 +107,8 @@ fn nor_does_any_call_that_leaves_it_empty() {
     };
     assert_eq!(allocations(all_calls), 0);
     assert_eq!(allocations(|| map.extend([])), 0);
+    assert_eq!(allocations(|| map.get_mut(&1).is_some()), 0);
+    assert_eq!(allocations(|| map.iter_mut().count()), 0);
     assert_eq!(allocations(|| drop(map.drain())), 0);
     assert_eq!(allocations(|| map.drain().next().is_none()), 0);
     assert_eq!(map.capacity(), 0);
