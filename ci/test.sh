@@ -162,7 +162,9 @@ stage_features() {
 # Catches: benches that do not build or find a wrong result. They measure nothing here.
 about_bench='each benchmark once'
 stage_bench() {
-    cargo bench --all-features --benches -- --test
+    # Not for speed: built as other optimised code is.
+    CARGO_PROFILE_BENCH_LTO=off CARGO_PROFILE_BENCH_CODEGEN_UNITS=16 \
+        cargo bench --all-features --benches -- --test
 }
 
 # Catches: an example that does not run, or answers a wrong call with a panic or with success.
@@ -202,6 +204,8 @@ stage_loom() {
 # Catches: models that have become blind: each planted bug has to make one fail.
 about_mutants='each planted bug makes a model fail'
 stage_mutants() {
+    # Each bug is one small change.
+    export CARGO_INCREMENTAL=1
     # That the models pass without a bug was just shown, if their stage passed.
     case " $passed_stages " in
     *' loom '*) loom-tests/run mutants quick --no-baseline ;;
