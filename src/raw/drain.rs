@@ -89,17 +89,22 @@ impl<N: Linked> Iterator for Nodes<N> {
 }
 
 impl<N: Linked> Drop for Nodes<N> {
-    /// A destructor that panics loses no other node's destructor; a second one aborts.
     fn drop(&mut self) {
-        struct Others<'a, N: Linked>(&'a mut Nodes<N>);
-        impl<N: Linked> Drop for Others<'_, N> {
-            fn drop(&mut self) {
-                self.0.by_ref().for_each(drop);
-            }
-        }
-        let others = Others(self);
-        others.0.by_ref().for_each(drop);
+        drop_all(self);
     }
+}
+
+/// Drops nodes to the end. A destructor that panics loses no other node's destructor; a second one
+/// aborts.
+pub(crate) fn drop_all<N>(nodes: &mut impl Iterator<Item = Box<N>>) {
+    struct Others<'a, I: Iterator>(&'a mut I);
+    impl<I: Iterator> Drop for Others<'_, I> {
+        fn drop(&mut self) {
+            self.0.by_ref().for_each(drop);
+        }
+    }
+    let others = Others(nodes);
+    others.0.by_ref().for_each(drop);
 }
 
 impl<N: Linked> Drop for State<N> {

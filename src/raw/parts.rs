@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::raw::directory::{Directory, State, Whole};
+use crate::raw::drain::drop_all;
 use crate::raw::link::{Chain, Linked, Step};
 
 /// Where heads are found.
@@ -101,16 +102,8 @@ impl<N: Linked> Iterator for OwnedPart<N> {
 }
 
 impl<N: Linked> Drop for OwnedPart<N> {
-    /// A destructor that panics loses no other node's destructor; a second one aborts.
     fn drop(&mut self) {
-        struct Others<'a, N: Linked>(&'a mut OwnedPart<N>);
-        impl<N: Linked> Drop for Others<'_, N> {
-            fn drop(&mut self) {
-                self.0.by_ref().for_each(drop);
-            }
-        }
-        let others = Others(self);
-        others.0.by_ref().for_each(drop);
+        drop_all(self);
     }
 }
 
