@@ -42,12 +42,15 @@ fn race<A: 'static, B: 'static, C>(
     (a, b, main, left)
 }
 
+/// What a thread does at one instant.
+type Step<T> = fn(&mut State, &mut T);
+
 /// What all orders of three threads' steps lead to, each thread's in their order. One with an
 /// entry has two: it looks, and later it acts. `tell` words what the threads were told, and what is
 /// left.
 fn orders<T: Clone>(
     initial: (State, T),
-    threads: [&[fn(&mut State, &mut T)]; 3],
+    threads: [&[Step<T>]; 3],
     tell: fn(&State, &T) -> String,
 ) -> BTreeSet<String> {
     let Some(first) = threads.iter().position(|steps| !steps.is_empty()) else {

@@ -10,15 +10,15 @@ pub type Value = u64;
 pub enum Operation {
     Get,
     Contains,
-    /// `insert`, and an entry's: replaces what is there.
+    /// `insert`: replaces what is there.
     Insert(Value),
-    /// `try_insert`: if there is nothing.
+    /// `try_insert`, and a vacant entry's: if there is nothing.
     TryInsert(Value),
-    /// `get_or_insert`, and an entry's `or_insert`: as `TryInsert`.
+    /// `get_or_insert`, an entry's `or_insert` and a vacant one's `insert`: as `TryInsert`.
     GetOrInsert(Value),
     /// `update`: replaces what is there, if anything is.
     Update(Value),
-    /// An entry's `and_modify` and `or_insert`: one value if something is there, else another.
+    /// `update_or_insert`, and an entry's `and_modify` with `or_insert`: one value if something is there, else another.
     UpdateOrInsert {
         update: Value,
         insert: Value,
@@ -34,6 +34,15 @@ pub enum Operation {
     Remove,
     RemoveIf(Condition),
     ReplaceIf(Condition, Value),
+    /// `insert` of an entry that was occupied: replaces what is there by now.
+    InsertByEntry {
+        seen: Value,
+        value: Value,
+    },
+    /// `remove` of an entry that was occupied, with this value: removes what is there by now.
+    RemoveByEntry(Value),
+    /// `remove_unchanged` of an entry that had this value, which nothing else ever had.
+    RemoveUnchanged(Value),
     /// What a walk saw of the key: a read.
     Walk,
     /// What becomes of an entry with this value that `retain` was told to remove: it goes if it is
@@ -79,34 +88,31 @@ pub enum Outcome {
     Removed(Value),
     /// Of `contains`.
     Present(bool),
+    /// Of an entry that was occupied: what was there, or if nothing was, what the entry had seen.
+    ThereOrSeen(Value),
+    /// It changed nothing, and does not say what is there.
+    Refused,
 }
 
 impl Outcome {
-    /// By how many entries the map changed.
-    pub(super) fn change(self) -> i64 {
+    /// By how many entries the map changed, if it says so.
+    pub(super) fn change(self) -> Option<i64> {
         match self {
-            Outcome::Wrote(None) => 1,
-            Outcome::Removed(_) => -1,
-            Outcome::Wrote(Some(_)) | Outcome::Kept(_) | Outcome::Present(_) => 0,
+            Outcome::Wrote(None) => Some(1),
+            Outcome::Removed(_) => Some(-1),
+            Outcome::Wrote(Some(_)) | Outcome::Kept(_) | Outcome::Present(_) | Outcome::Refused => {
+                Some(0)
+            }
+            Outcome::ThereOrSeen(_) => None,
         }
     }
 
-    /// The value that was there before, if there was one, and it says so.
-    pub(super) fn value_before(self) -> Option<Value> {
+    /// The value that it names.
+    pub(super) fn value(self) -> Option<Value> {
         match self {
             Outcome::Kept(value) | Outcome::Wrote(value) => value,
-            Outcome::Removed(value) => Some(value),
-            Outcome::Present(_) => None,
-        }
-    }
-
-    /// Whether the key is there now.
-    pub(super) fn leaves_entry(self) -> bool {
-        match self {
-            Outcome::Kept(current) => current.is_some(),
-            Outcome::Wrote(_) => true,
-            Outcome::Removed(_) => false,
-            Outcome::Present(is_present) => is_present,
+            Outcome::Removed(value) | Outcome::ThereOrSeen(value) => Some(value),
+            Outcome::Present(_) | Outcome::Refused => None,
         }
     }
 }
@@ -126,7 +132,8 @@ impl Operation {
             Operation::Insert(_)
             | Operation::TryInsert(_)
             | Operation::GetOrInsert(_)
-            | Operation::UpdateOrInsert { .. } => true,
+            | Operation::UpdateOrInsert { .. }
+            | Operation::InsertByEntry { .. } => true,
             Operation::Compute { absent, .. } => matches!(absent, Action::Insert(_)),
             _ => false,
         }
@@ -137,12 +144,27 @@ impl Operation {
         match self {
             Operation::Remove
             | Operation::RemoveIf(_)
+            | Operation::RemoveByEntry(_)
+            | Operation::RemoveUnchanged(_)
             | Operation::Refuse(_)
             | Operation::Clear => true,
             Operation::Compute {
                 then, otherwise, ..
             } => [then, otherwise].contains(&Action::Remove),
             _ => false,
+        }
+    }
+
+    /// Whether the key is there after it, if the outcome says so.
+    pub(super) fn leaves_entry(self, outcome: Option<Outcome>) -> Option<bool> {
+        match (self, outcome?) {
+            (_, Outcome::Kept(current)) => Some(current.is_some()),
+            (_, Outcome::Wrote(_)) => Some(true),
+            (_, Outcome::Removed(_)) => Some(false),
+            (_, Outcome::Present(is_present)) => Some(is_present),
+            (Operation::InsertByEntry { .. }, Outcome::ThereOrSeen(_)) => Some(true),
+            (_, Outcome::ThereOrSeen(_)) => Some(false),
+            (_, Outcome::Refused) => None,
         }
     }
 
@@ -157,7 +179,8 @@ impl Operation {
             | Operation::TryInsert(value)
             | Operation::GetOrInsert(value)
             | Operation::Update(value)
-            | Operation::ReplaceIf(_, value) => [Some(value), None, None],
+            | Operation::ReplaceIf(_, value)
+            | Operation::InsertByEntry { value, .. } => [Some(value), None, None],
             Operation::UpdateOrInsert { update, insert } => [Some(update), Some(insert), None],
             Operation::Compute {
                 then,
@@ -203,6 +226,14 @@ impl Operation {
             (Operation::RemoveIf(_), _) => kept,
             (Operation::ReplaceIf(when, new), Some(value)) if when.holds(value) => write(new),
             (Operation::ReplaceIf(..), _) => kept,
+            (Operation::InsertByEntry { seen, value }, _) => {
+                (Some(value), Outcome::ThereOrSeen(current.unwrap_or(seen)))
+            }
+            (Operation::RemoveByEntry(seen), _) => {
+                (None, Outcome::ThereOrSeen(current.unwrap_or(seen)))
+            }
+            (Operation::RemoveUnchanged(seen), _) if current == Some(seen) => act(Action::Remove),
+            (Operation::RemoveUnchanged(_), _) => (current, Outcome::Refused),
             (Operation::Refuse(refused), _) if current == Some(refused) => act(Action::Remove),
             (Operation::Refuse(_), _) => kept,
         }
@@ -223,12 +254,20 @@ impl Spec for Cell {
     }
 
     fn is_read(&self, operation: &Operation, outcome: Option<&Outcome>) -> bool {
-        operation.only_reads() || matches!(outcome, Some(Outcome::Kept(_) | Outcome::Present(_)))
+        let keeps = |outcome: &Outcome| {
+            use Outcome::*;
+            matches!(outcome, Kept(_) | Present(_) | Refused)
+        };
+        operation.only_reads() || outcome.is_some_and(keeps)
     }
 
     /// Only of values: what makes a cell empty is not looked for.
-    fn needs(&self, _: &Operation, outcome: &Outcome) -> Option<Option<Value>> {
-        outcome.value_before().map(Some)
+    fn needs(&self, operation: &Operation, outcome: &Outcome) -> Option<Option<Value>> {
+        let was_there = |&value: &Value| match *operation {
+            Operation::InsertByEntry { seen, .. } | Operation::RemoveByEntry(seen) => value != seen,
+            _ => true,
+        };
+        outcome.value().filter(was_there).map(Some)
     }
 
     fn makes(
@@ -236,7 +275,10 @@ impl Spec for Cell {
         operation: &Operation,
         outcome: Option<&Outcome>,
     ) -> impl Iterator<Item = Option<Value>> {
-        let writes = matches!(outcome, None | Some(Outcome::Wrote(_)));
+        let writes = matches!(
+            outcome,
+            None | Some(Outcome::Wrote(_) | Outcome::ThereOrSeen(_))
+        );
         let values = operation.may_write().into_iter().flatten();
         values.filter(move |_| writes).map(Some)
     }

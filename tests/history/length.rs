@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::cell::{Operation, Value};
+use super::cell::{Operation, Outcome, Value};
 use super::map::{Key, KeyCall};
 use super::record::{Call, Stamp};
 
@@ -79,8 +79,8 @@ struct KeyLengths {
 
 /// The changes of the number of entries that are possible.
 fn change(call: &KeyCall) -> (i64, i64) {
-    match call.outcome {
-        Some(outcome) => (outcome.change(), outcome.change()),
+    match call.outcome.and_then(Outcome::change) {
+        Some(change) => (change, change),
         None => (
             -i64::from(call.operation.may_remove()),
             i64::from(call.operation.may_add()),
@@ -99,7 +99,7 @@ impl KeyLengths {
         for call in calls {
             let leaves = match (call.operation, call.outcome) {
                 (Operation::Clear, _) => Some(false),
-                (_, outcome) => outcome.map(super::Outcome::leaves_entry),
+                (operation, outcome) => operation.leaves_entry(outcome),
             };
             let returned = call.returned.unwrap_or(NEVER);
             if let (Some(leaves), Some(returned)) = (leaves, call.returned) {

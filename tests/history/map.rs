@@ -266,7 +266,7 @@ fn add_walk(keys: &mut BTreeMap<Key, Vec<KeyCall>>, walk: &Call<Vec<Met>, ()>) {
 impl KeyCall {
     /// Whether both are about one value: one may have written it, say, that the other saw.
     fn has_value_of(&self, other: &KeyCall) -> bool {
-        let seen = |call: &KeyCall| call.outcome.and_then(Outcome::value_before);
+        let seen = |call: &KeyCall| call.outcome.and_then(Outcome::value);
         let value = seen(other);
         value.is_some() && (seen(self) == value || self.operation.may_write().contains(&value))
     }

@@ -35,6 +35,12 @@
 //! holds a value or none (`cell`). Values may be written twice, but are best not: then each outcome
 //! says which call came before, and the search hardly ever takes anything back.
 //!
+//! # Entries
+//!
+//! An entry holds no lock, so it is two calls: the look, which is a `get`, and what it does later, which
+//! is done to the map as it is then. What an occupied one then says may be what it saw: the operations
+//! of entries know that, and their outcomes say no more than the calls do.
+//!
 //! # Calls that never returned
 //!
 //! They may have taken effect, at any moment after their invocation, or not.

@@ -174,6 +174,7 @@ fn looks_then_acts(between: impl Fn()) -> impl Fn(&Locked, Key, Operation) -> Ou
                 | Operation::UpdateOrInsert { .. }
                 | Operation::Compute { .. }
                 | Operation::RemoveIf(_)
+                | Operation::RemoveUnchanged(_)
         );
         if !depends {
             return map.call(key, operation);
@@ -211,6 +212,7 @@ fn decisions_that_are_old() {
         both,
         compute,
         Operation::RemoveIf(even),
+        Operation::RemoveUnchanged(2),
     ] {
         let (clock, gate) = (Clock::new(), Barrier::new(2));
         let map = Broken::call(looks_then_acts(|| {

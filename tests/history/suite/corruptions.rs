@@ -244,7 +244,7 @@ fn are_found() {
 type Right = (Operation, Option<Value>, Outcome, Option<Value>);
 
 /// Each operation that depends on what is there, by hand.
-const RIGHT: [Right; 17] = {
+const RIGHT: [Right; 26] = {
     use Condition::*;
     use Operation::*;
     use Outcome::*;
@@ -264,6 +264,7 @@ const RIGHT: [Right; 17] = {
         otherwise: Action::Insert(20),
         absent: Action::Abort,
     };
+    const INSERT: Operation = InsertByEntry { seen: 1, value: 20 };
     [
         (Update(20), None, Kept(None), None),
         (Update(20), Some(1), Wrote(Some(1)), Some(20)),
@@ -282,6 +283,15 @@ const RIGHT: [Right; 17] = {
         (LEAVE, None, Kept(None), None),
         (LEAVE, Some(1), Wrote(Some(1)), Some(20)),
         (LEAVE, Some(2), Kept(Some(2)), Some(2)),
+        (INSERT, None, ThereOrSeen(1), Some(20)),
+        (INSERT, Some(1), ThereOrSeen(1), Some(20)),
+        (INSERT, Some(2), ThereOrSeen(2), Some(20)),
+        (RemoveByEntry(1), None, ThereOrSeen(1), None),
+        (RemoveByEntry(1), Some(1), ThereOrSeen(1), None),
+        (RemoveByEntry(1), Some(2), ThereOrSeen(2), None),
+        (RemoveUnchanged(1), None, Refused, None),
+        (RemoveUnchanged(1), Some(1), Removed(1), None),
+        (RemoveUnchanged(1), Some(2), Refused, Some(2)),
     ]
 };
 
@@ -291,12 +301,14 @@ fn each_wrong_answer_of_what_depends_on_what_is_there() {
     const VALUES: [Option<Value>; 5] = [None, Some(1), Some(2), Some(20), Some(21)];
     let outcomes: Vec<Outcome> = (VALUES.iter())
         .flat_map(|&value| {
-            let removed = value.map(Outcome::Removed);
+            let of_value =
+                value.map(|value| [Outcome::Removed(value), Outcome::ThereOrSeen(value)]);
             [Outcome::Kept(value), Outcome::Wrote(value)]
                 .into_iter()
-                .chain(removed)
+                .chain(of_value.into_iter().flatten())
         })
         .chain([false, true].map(Outcome::Present))
+        .chain([Outcome::Refused])
         .collect();
     let call = |operation, outcome, invoked| Call {
         thread: 0,

@@ -55,7 +55,7 @@ fn operation(
     } else {
         Condition::Is(known)
     };
-    match draws.below(16) {
+    match draws.below(18) {
         0 | 1 => Operation::Get,
         2 => Operation::Contains,
         3 | 4 => Operation::Insert(write(draws)),
@@ -81,8 +81,16 @@ fn operation(
         }
         11 => Operation::RemoveIf(when),
         12 => Operation::ReplaceIf(when, write(draws)),
-        13 if silent && draws.one_in(2) => Operation::Refuse(known),
-        13 if silent => Operation::Clear,
+        13 => match draws.below(3) {
+            0 => Operation::InsertByEntry {
+                seen: known,
+                value: write(draws),
+            },
+            1 => Operation::RemoveByEntry(known),
+            _ => Operation::RemoveUnchanged(known),
+        },
+        14 if silent && draws.one_in(2) => Operation::Refuse(known),
+        14 if silent => Operation::Clear,
         _ => Operation::Remove,
     }
 }
@@ -167,8 +175,8 @@ pub fn corrupt(draws: &mut Draws, calls: &mut [CellCall]) -> bool {
         .iter()
         .filter_map(|call| match call.outcome? {
             Outcome::Kept(value) | Outcome::Wrote(value) => Some(value),
-            Outcome::Removed(value) => Some(Some(value)),
-            Outcome::Present(_) => None,
+            Outcome::Removed(value) | Outcome::ThereOrSeen(value) => Some(Some(value)),
+            Outcome::Present(_) | Outcome::Refused => None,
         })
         .chain([None, Some(NEVER_WRITTEN)])
         .collect();

@@ -61,7 +61,7 @@ fn make_one_read_stale(history: &mut History) -> Key {
             let removed = match call.outcome? {
                 Outcome::Removed(value) => Some(value),
                 Outcome::Wrote(value) => value,
-                Outcome::Kept(_) | Outcome::Present(_) => None,
+                _ => None,
             };
             removed.filter(|_| is_over)
         });

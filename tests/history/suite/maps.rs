@@ -5,11 +5,13 @@ use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use splitmap::{Compute, Cursor, Operation as Wanted};
+use splitmap::{Compute, Cursor, Entry, Operation as Wanted};
 
 use super::R;
 use crate::hashers::Quality;
-use crate::history::{Action, Condition, Count, History, Key, Operation, Outcome, Value, Walker};
+use crate::history::{
+    Action, Condition, Count, History, Key, Operation, Outcome, Recorder, Value, Walker,
+};
 use crate::suite::workload::{Map, Plan, record};
 
 /// Gives up the processor one time in so many: threads are then inside of calls while others run,
@@ -104,6 +106,15 @@ impl Watched {
     }
 }
 
+/// Whose value it is tells who inserted it, as no value is written twice.
+fn inserted_or_found(value: Value, current: Value) -> Outcome {
+    if current == value {
+        Outcome::Wrote(None)
+    } else {
+        Outcome::Kept(Some(current))
+    }
+}
+
 impl Map for Watched {
     fn call(&self, key: Key, operation: Operation) -> Outcome {
         let map = self.map.pin();
@@ -116,11 +127,15 @@ impl Map for Watched {
                 Ok(_) => Outcome::Wrote(None),
                 Err(error) => Outcome::Kept(Some(*error.current)),
             },
-            // Whose value it is tells who inserted it, as no value is written twice.
-            Operation::GetOrInsert(value) => match *map.get_or_insert_with(key, || value) {
-                current if current == value => Outcome::Wrote(None),
-                current => Outcome::Kept(Some(current)),
-            },
+            Operation::GetOrInsert(value) => inserted_or_found(
+                value,
+                // By an entry, every other time.
+                *if value.is_multiple_of(2) {
+                    map.entry(key).or_insert_with(|| value)
+                } else {
+                    map.get_or_insert_with(key, || value)
+                },
+            ),
             Operation::Remove => {
                 let removed = map.remove(&key).copied();
                 removed.map_or(Outcome::Kept(None), Outcome::Removed)
@@ -151,7 +166,11 @@ impl Map for Watched {
                     pause(Restless::PAUSE / 8);
                     insert
                 };
-                let is_new = *map.update_or_insert_with(key, change, make) == insert;
+                let is_new = *if update.is_multiple_of(2) {
+                    map.entry(key).and_modify(change).or_insert_with(make)
+                } else {
+                    map.update_or_insert_with(key, change, make)
+                } == insert;
                 Outcome::Wrote(old.filter(|_| !is_new))
             }
             Operation::RemoveIf(when) => {
@@ -179,6 +198,51 @@ impl Map for Watched {
             } => self.compute(key, when, [then, otherwise], absent),
             other => unreachable!("{other:?} is in no plan"),
         }
+    }
+
+    fn entry(
+        &self,
+        key: Key,
+        end: impl FnOnce(Option<Value>) -> Operation,
+        recorder: &mut Recorder<'_>,
+    ) {
+        let map = self.map.pin();
+        let mut entry = None;
+        recorder.call(key, Operation::Get, || {
+            let seen = match entry.insert(map.entry(Restless(key))) {
+                Entry::Occupied(entry) => Some(*entry.get()),
+                Entry::Vacant(_) => None,
+            };
+            Outcome::Kept(seen)
+        });
+        pause(Restless::PAUSE / 8);
+        match entry.expect("it was made") {
+            Entry::Occupied(entry) => {
+                let end = end(Some(*entry.get()));
+                recorder.call(key, end, || match end {
+                    Operation::InsertByEntry { value, .. } => {
+                        Outcome::ThereOrSeen(*entry.insert(value))
+                    }
+                    Operation::RemoveByEntry(_) => Outcome::ThereOrSeen(*entry.remove()),
+                    Operation::RemoveUnchanged(seen) if entry.remove_unchanged() => {
+                        Outcome::Removed(seen)
+                    }
+                    Operation::RemoveUnchanged(_) => Outcome::Refused,
+                    other => unreachable!("{other:?} is no end of an occupied entry"),
+                })
+            }
+            Entry::Vacant(entry) => {
+                let end = end(None);
+                recorder.call(key, end, || match end {
+                    Operation::TryInsert(value) => match entry.try_insert(value) {
+                        Ok(_) => Outcome::Wrote(None),
+                        Err(error) => Outcome::Kept(Some(*error.current)),
+                    },
+                    Operation::GetOrInsert(value) => inserted_or_found(value, *entry.insert(value)),
+                    other => unreachable!("{other:?} is no end of a vacant entry"),
+                })
+            }
+        };
     }
 
     /// One iteration, or a scan in parts, each under a guard of its own.

@@ -14,6 +14,22 @@ pub trait Map: Sync {
     /// Does one of the operations that [`Plan`] may ask for.
     fn call(&self, key: Key, operation: Operation) -> Outcome;
 
+    /// Makes an entry, which is recorded as a `get`, and ends it by one of the operations that
+    /// [`ends`] may ask for, by what it saw.
+    fn entry(
+        &self,
+        key: Key,
+        end: impl FnOnce(Option<Value>) -> Operation,
+        recorder: &mut Recorder<'_>,
+    ) {
+        let look = Operation::Get;
+        let Outcome::Kept(seen) = recorder.call(key, look, || self.call(key, look)) else {
+            unreachable!("it is what a read says");
+        };
+        let end = end(seen);
+        recorder.call(key, end, || self.call(key, end));
+    }
+
     /// Iterates. `part` says how much at a time, for a map that can do so in parts.
     fn walk(&self, part: usize, walker: &mut Walker<'_>);
 
@@ -129,6 +145,10 @@ impl<M: Map> Worker<'_, M> {
             let key = self.draws.next() % plan.keys;
             // An operation may write up to three values.
             self.value += 5;
+            if self.draws.one_in(10) {
+                map.entry(key, ends(&mut self.draws, self.value), recorder);
+                return;
+            }
             let operation = operation(&mut self.draws, is_flood, self.value);
             recorder.call(key, operation, || map.call(key, operation));
         }
@@ -186,6 +206,18 @@ fn by_what_is_there(number: usize, draws: &mut Draws, is_flood: bool, value: Val
     }
 }
 
+/// By which operation an entry ends.
+fn ends(draws: &mut Draws, value: Value) -> impl FnOnce(Option<Value>) -> Operation + use<> {
+    let number = draws.below(3);
+    move |seen| match (seen, number) {
+        (Some(seen), 0) => Operation::InsertByEntry { seen, value },
+        (Some(seen), 1) => Operation::RemoveByEntry(seen),
+        (Some(seen), _) => Operation::RemoveUnchanged(seen),
+        (None, 0) => Operation::TryInsert(value),
+        (None, _) => Operation::GetOrInsert(value),
+    }
+}
+
 /// std's map behind a lock, which is linearizable for certain.
 #[derive(Default)]
 pub struct Locked(std::sync::Mutex<std::collections::HashMap<Key, Value>>);
@@ -230,6 +262,19 @@ impl Map for Locked {
                     Outcome::Removed(current)
                 }
                 current => Outcome::Kept(current),
+            },
+            Operation::InsertByEntry { seen, value } => {
+                Outcome::ThereOrSeen(map.insert(key, value).unwrap_or(seen))
+            }
+            Operation::RemoveByEntry(seen) => {
+                Outcome::ThereOrSeen(map.remove(&key).unwrap_or(seen))
+            }
+            Operation::RemoveUnchanged(seen) => match map.get(&key) {
+                Some(&current) if current == seen => {
+                    map.remove(&key);
+                    Outcome::Removed(seen)
+                }
+                _ => Outcome::Refused,
             },
             Operation::ReplaceIf(when, value) => match map.get(&key).copied() {
                 Some(current) if when.holds(current) => Outcome::Wrote(map.insert(key, value)),
