@@ -28,7 +28,7 @@ use crate::history::{
     Action, Clock, Condition, Count, History, Operation, Outcome, Recorder, Value,
 };
 use crate::subject::{
-    self, Compute, Crossbeam, Cursor, Epoch, HashMap, HashMapRef, Reclaim, Retired, Seize,
+    self, Compute, Crossbeam, Cursor, Entry, Epoch, HashMap, HashMapRef, Reclaim, Retired, Seize,
 };
 
 /// Calls are on keys below this one. Runs reach further, up to the number of keys for which the
@@ -81,6 +81,17 @@ pub fn flush_crossbeam() {
     }
 }
 
+/// How an entry ends, by whether the key was there.
+#[derive(Clone, Copy, Debug)]
+pub enum End {
+    /// `insert`, or `insert`.
+    Insert,
+    /// `remove`, or `try_insert`.
+    RemoveOrTryInsert,
+    /// `remove_unchanged`, or `insert`.
+    RemoveUnchangedOrInsert,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub enum Op {
     Get(u8),
@@ -95,6 +106,8 @@ pub enum Op {
     Remove(u8),
     /// If its value is even.
     RemoveIf(u8),
+    /// An entry, and what is done with it then.
+    Entry(u8, End),
     /// From a key on, so many.
     InsertRun(u8, u8),
     RemoveRun(u8, u8),
@@ -117,6 +130,9 @@ impl Op {
         let (key, number) = (argument % FEW, argument / FEW);
         match kind % 64 {
             31 => return Op::Compute(key),
+            33 => return Op::Entry(key, End::Insert),
+            34 => return Op::Entry(key, End::RemoveOrTryInsert),
+            35 => return Op::Entry(key, End::RemoveUnchangedOrInsert),
             61 => return Op::UpdateOrInsert(key),
             62 => return Op::Update(key),
             63 => return Op::RemoveIf(key),
@@ -425,6 +441,15 @@ struct Worker<'m, K, R: Reclaim<Retired<K, Counted>>> {
     last: Value,
 }
 
+/// Whose value it is tells who inserted it.
+fn inserted_or_found(value: Value, current: Value) -> Outcome {
+    if current == value {
+        Outcome::Wrote(None)
+    } else {
+        Outcome::Kept(Some(current))
+    }
+}
+
 type View<'m, K, R> = HashMapRef<'m, K, Counted, Quality, R>;
 type Kept<'g> = Vec<(&'g Counted, u64)>;
 
@@ -458,6 +483,7 @@ impl<K: Key, R: Reclaim<Retired<K, Counted>>> Worker<'_, K, R> {
                 let remove = Operation::RemoveIf(Condition::Even);
                 self.call(key.into(), remove, view, kept);
             }
+            Op::Entry(key, end) => self.entry(key.into(), end, view, kept),
             Op::InsertRun(from, count) => {
                 for key in from..from + count {
                     self.write(key.into(), Operation::Insert, view, kept);
@@ -504,6 +530,57 @@ impl<K: Key, R: Reclaim<Retired<K, Counted>>> Worker<'_, K, R> {
         }
     }
 
+    /// The look is a `get`.
+    fn entry<'g>(&mut self, key: u64, end: End, view: &'g View<'_, K, R>, kept: &mut Kept<'g>) {
+        let mut read = |value: &'g Counted| {
+            kept.push((value, *value.0));
+            *value.0
+        };
+        let mut entry = None;
+        self.recorder.call(key, Operation::Get, || {
+            let seen = match entry.insert(view.entry(K::new(key))) {
+                Entry::Occupied(entry) => Some(read(entry.get())),
+                Entry::Vacant(_) => None,
+            };
+            Outcome::Kept(seen)
+        });
+        self.last += 1;
+        let value = self.last;
+        match entry.expect("it was made") {
+            Entry::Occupied(entry) => {
+                let seen = *entry.get().0;
+                let operation = match end {
+                    End::Insert => Operation::InsertByEntry { seen, value },
+                    End::RemoveOrTryInsert => Operation::RemoveByEntry(seen),
+                    End::RemoveUnchangedOrInsert => Operation::RemoveUnchanged(seen),
+                };
+                self.recorder.call(key, operation, || match end {
+                    End::Insert => Outcome::ThereOrSeen(read(entry.insert(Counted::new(value)))),
+                    End::RemoveOrTryInsert => Outcome::ThereOrSeen(read(entry.remove())),
+                    End::RemoveUnchangedOrInsert if entry.remove_unchanged() => {
+                        Outcome::Removed(seen)
+                    }
+                    End::RemoveUnchangedOrInsert => Outcome::Refused,
+                });
+            }
+            Entry::Vacant(entry) => {
+                let new = Counted::new(value);
+                if let End::RemoveOrTryInsert = end {
+                    let try_insert = || match entry.try_insert(new) {
+                        Ok(_) => Outcome::Wrote(None),
+                        Err(error) => Outcome::Kept(Some(read(error.current))),
+                    };
+                    let operation = Operation::TryInsert(value);
+                    self.recorder.call(key, operation, try_insert);
+                } else {
+                    let insert = || inserted_or_found(value, read(entry.insert(new)));
+                    let operation = Operation::GetOrInsert(value);
+                    self.recorder.call(key, operation, insert);
+                }
+            }
+        }
+    }
+
     fn write<'g>(
         &mut self,
         key: u64,
@@ -537,12 +614,9 @@ impl<K: Key, R: Reclaim<Retired<K, Counted>>> Worker<'_, K, R> {
                 Ok(_) => Outcome::Wrote(None),
                 Err(error) => Outcome::Kept(Some(read(error.current))),
             },
-            // Whose value it is tells who inserted it.
             Operation::GetOrInsert(value) => {
-                match read(view.get_or_insert_with(key_of_map, || Counted::new(value))) {
-                    current if current == value => Outcome::Wrote(None),
-                    current => Outcome::Kept(Some(current)),
-                }
+                let current = view.get_or_insert_with(key_of_map, || Counted::new(value));
+                inserted_or_found(value, read(current))
             }
             Operation::Remove => {
                 let removed = view.remove(&key_of_map).map(read);
@@ -563,7 +637,13 @@ impl<K: Key, R: Reclaim<Retired<K, Counted>>> Worker<'_, K, R> {
                     old = Some(*current.0);
                     Counted::new(update)
                 };
-                let new = view.update_or_insert(key_of_map, change, Counted::new(insert));
+                // By an entry, every other time.
+                let new = if update.is_multiple_of(2) {
+                    let entry = view.entry(key_of_map).and_modify(change);
+                    entry.or_insert(Counted::new(insert))
+                } else {
+                    view.update_or_insert(key_of_map, change, Counted::new(insert))
+                };
                 Outcome::Wrote(old.filter(|_| read(new) == update))
             }
             Operation::Compute {
