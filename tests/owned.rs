@@ -16,6 +16,7 @@ static TURN: Mutex<()> = Mutex::new(());
 #[path = "suites"]
 mod epoch {
     type R = splitmap::Epoch;
+    const GUARDS_ARE_OF_ONE_MAP: bool = false;
     mod maps;
     mod owned;
 }
@@ -26,6 +27,7 @@ mod epoch {
 #[path = "suites"]
 mod seize {
     type R = splitmap::Seize;
+    const GUARDS_ARE_OF_ONE_MAP: bool = true;
     mod maps;
     mod owned;
 }

@@ -23,6 +23,7 @@ static TURN: Mutex<()> = Mutex::new(());
 #[path = "suites"]
 mod epoch {
     type R = splitmap::Epoch;
+    const COUNTS_GARBAGE: bool = true;
     mod maps;
     mod reclamation;
 }
@@ -31,6 +32,7 @@ mod epoch {
 #[path = "suites"]
 mod crossbeam {
     type R = splitmap::Crossbeam;
+    const COUNTS_GARBAGE: bool = false;
     mod maps;
     mod reclamation;
 }
@@ -39,6 +41,7 @@ mod crossbeam {
 #[path = "suites"]
 mod seize {
     type R = splitmap::Seize;
+    const COUNTS_GARBAGE: bool = true;
     mod maps;
     mod reclamation;
 }

@@ -81,6 +81,8 @@ impl<T> Drop for Stack<T> {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use std::sync::Arc;
+
     use super::Stack;
 
     #[test]
@@ -91,6 +93,15 @@ mod tests {
         assert!(stack.has_some());
         assert!(stack.take().into_iter().map(|item| *item).eq((0..5).rev()));
         assert_eq!((stack.take().len(), stack.has_some()), (0, false));
-        stack.push(Box::new(7));
+    }
+
+    #[test]
+    fn what_nobody_took_is_dropped_with_the_stack() {
+        let item = Arc::new(());
+        let stack = Stack::new();
+        (0..3).for_each(|_| stack.push(Box::new(Arc::clone(&item))));
+        assert_eq!(Arc::strong_count(&item), 4);
+        drop(stack);
+        assert_eq!(Arc::strong_count(&item), 1);
     }
 }

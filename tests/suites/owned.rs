@@ -1,5 +1,6 @@
 //! The bodies of `tests/owned.rs`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -8,8 +9,8 @@ use std::thread;
 
 use splitmap::Reclaimer;
 
-use super::R;
 use super::maps::HashMap;
+use super::{GUARDS_ARE_OF_ONE_MAP, R};
 use crate::TURN;
 
 fn turn() -> MutexGuard<'static, ()> {
@@ -313,4 +314,24 @@ fn an_entry_goes_to_another_thread() {
         });
     });
     assert_eq!(map.get(&2, &guard), Some(&20));
+}
+
+#[test]
+fn an_owned_guard_of_another_map_protects_here_too_or_is_refused() {
+    let map: HashMap<u64, u64> = [(1, 1)].into_iter().collect();
+    let other = HashMap::<u64, u64>::default();
+    let guard = other.owned_guard();
+    let calls: [&dyn Fn() -> Option<u64>; 2] = [&|| map.get(&1, &guard).copied(), &|| {
+        map.insert(1, 2, &guard).copied()
+    }];
+    for call in calls {
+        let answer = catch_unwind(AssertUnwindSafe(call));
+        if GUARDS_ARE_OF_ONE_MAP {
+            let panic = answer.expect_err("refused");
+            let message = panic.downcast_ref::<String>().expect("a message");
+            assert!(message.contains("belongs to another map"), "{message}");
+        } else {
+            assert_eq!(answer.expect("protects"), Some(1));
+        }
+    }
 }

@@ -9,8 +9,8 @@ use std::thread;
 
 use splitmap::{HashMapRef, LocalGuard, Reclaimer};
 
-use super::R;
 use super::maps::HashMap;
+use super::{COUNTS_GARBAGE, R};
 
 /// One test at a time: see the head of the file.
 fn turn() -> MutexGuard<'static, ()> {
@@ -141,6 +141,33 @@ fn a_hundred_thousand_guards_on_one_thread() {
     drop(guards);
     flush(&map);
     assert!(!FLUSH_FREES_ALL || drops.count() == 1);
+}
+
+#[test]
+fn what_waits_is_counted() {
+    let _turn = turn();
+    let map: HashMap<u64, u64> = (0..4_096).map(|key| (key, key)).collect();
+    let wide = map.capacity();
+    let guard = map.guard();
+    flush(&map);
+    let before = map.stats();
+    assert_eq!(before.pending, COUNTS_GARBAGE.then_some(0));
+    (0..4_096).for_each(|key| drop(map.remove(&key, &guard)));
+    let removed = map.stats();
+    assert!(!COUNTS_GARBAGE || removed.pending >= Some(4_096));
+
+    // The heads that go are a word each; beside them is little.
+    map.shrink_to_fit();
+    assert!(map.capacity() < wide / 8);
+    if let Some(bytes) = map.stats().pending_bytes {
+        let heads = (wide - map.capacity()) * size_of::<usize>();
+        let nodes = 4_096 * 4 * size_of::<usize>();
+        let (least, most) = (nodes + heads, nodes + heads + heads / 4 + 4_096);
+        assert!(
+            (least..most).contains(&bytes),
+            "{bytes} bytes, and not {least} to {most}"
+        );
+    }
 }
 
 #[test]
