@@ -20,7 +20,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hash::RandomState;
+use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
 use std::sync::Once;
 
 use splitmap::HashMap;
@@ -57,6 +59,8 @@ struct Counting;
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
     static LIVE_BYTES: Cell<isize> = const { Cell::new(0) };
+    /// This thread is given no more than this at a time.
+    static LARGEST: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
 // A thread that is ending has no locals any more: then nobody asks for its count either.
@@ -70,6 +74,12 @@ fn count(bytes: isize) {
 // SAFETY: all memory comes from the system's allocator and goes back to it.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if LARGEST
+            .try_with(Cell::get)
+            .is_ok_and(|largest| layout.size() > largest)
+        {
+            return ptr::null_mut();
+        }
         // SAFETY: the caller's promise.
         let memory = unsafe { System.alloc(layout) };
         if !memory.is_null() {
@@ -97,7 +107,7 @@ fn allocations<T>(act: impl FnOnce() -> T) -> usize {
 
 #[test]
 fn the_count_counts() {
-    assert_eq!(allocations(|| Box::new(1)), 1);
+    assert_eq!(allocations(|| black_box(Box::new(1))), 1);
     assert_eq!(allocations(|| Vec::<u8>::with_capacity(10)), 1);
     assert_eq!(allocations(|| ()), 0);
 }

@@ -1072,3 +1072,59 @@ impl<'g, N: Linked> View<'g, N> {
         self.directory().key_of(head)
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn base() -> Box<Directory<()>> {
+        Directory::filled(Order::BASE, Order::BASE, |_, behind| behind).unwrap()
+    }
+
+    #[test]
+    fn a_head_behind_the_last_is_none_of_the_group() {
+        let heads = [(); 4].map(|()| Link::<()>::new(Word::END));
+        let index_in =
+            |first: usize, len, head: usize| index_in(&raw const heads[first], len, &heads[head]);
+        assert_eq!(index_in(0, 3, 2), Some(2));
+        assert_eq!(index_in(0, 3, 3), None);
+        assert_eq!(index_in(1, 3, 0), None, "nor is one before the first");
+    }
+
+    #[test]
+    fn a_group_counts_its_heads_and_ready_bytes() {
+        let group = Group::<()>::new(Order::from_steps(Order::BASE.steps() + 3)).unwrap();
+        let strides = group.ready.len();
+        assert!(strides > 1);
+        let heads = group.birth.group_len() * size_of::<Link<()>>();
+        assert_eq!(
+            group.bytes(),
+            [size_of::<Group<()>>(), heads, strides].iter().sum()
+        );
+    }
+
+    #[test]
+    fn a_group_is_completed_once_and_where_it_is_partial() {
+        let births = [1, 1, 2].map(|more| Order::from_steps(Order::BASE.steps() + more));
+        let [older, other, younger] = births.map(|birth| Box::into_raw(Group::new(birth).unwrap()));
+        let before = base();
+        // SAFETY: from boxes, and freed below.
+        let grown = unsafe { before.with_partial(older) };
+        // SAFETY: as above; freed below.
+        let other = unsafe { Box::from_raw(other) };
+        assert!(
+            grown.with_complete(&other).is_none(),
+            "another of the same birth"
+        );
+        // SAFETY: as above.
+        let grown_over = unsafe { grown.with_partial(younger) };
+        // SAFETY: not freed yet.
+        let older = unsafe { &*older };
+        let complete = grown_over
+            .with_complete(older)
+            .expect("partial, and not the youngest");
+        assert_eq!(complete.partial_groups().count(), 1);
+        assert!(complete.with_complete(older).is_none(), "complete already");
+        drop(Whole(complete));
+    }
+}

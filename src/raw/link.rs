@@ -120,6 +120,8 @@ impl<N> Clone for Word<'_, N> {
 
 impl<N> Copy for Word<'_, N> {}
 
+// The audit of models compares words.
+#[cfg(loom)]
 impl<N> PartialEq for Word<'_, N> {
     fn eq(&self, other: &Self) -> bool {
         self.word == other.word
@@ -598,5 +600,34 @@ impl<N: Linked> Chain<N> {
                 Some(Step::Node(word.pointer().cast()))
             }
         }
+    }
+}
+
+#[cfg(all(test, not(loom), target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    fn at(address: usize) -> *const u64 {
+        ptr::without_provenance(address)
+    }
+
+    #[test]
+    fn addresses_that_have_bits_of_words_do_not_fit() {
+        assert!(fits(at(64), 1));
+        assert!(!fits(at(64 | MARK), 1));
+        assert!(!fits(at(64 | SENT), 1));
+        if FILTER {
+            let end = 1 << PRESENCE_SHIFT;
+            assert!(fits(at(end - 64), 8));
+            assert!(!fits(at(end - 64), 9), "the last of them");
+            assert!(!fits(at(end), 1));
+            assert!(!fits(at(1 << 63), 1));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "a map needs addresses of at most 48 bits")]
+    fn an_address_that_does_not_fit_is_refused() {
+        check_address(at(64 | MARK));
     }
 }

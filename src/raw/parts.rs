@@ -152,3 +152,40 @@ impl<'m, N: Linked> Iterator for PartMut<'m, N> {
         Some(unsafe { &mut *node })
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::raw::build;
+    use crate::raw::node::Node;
+
+    /// The parts that a table is split into, down to the last.
+    fn parts(state: &mut State<Node<u64, u64>>) -> Vec<PartMut<'_, Node<u64, u64>>> {
+        let mut open = vec![PartMut::all(state)];
+        let mut parts = Vec::new();
+        while let Some(part) = open.pop() {
+            match part.split() {
+                (left, Some(right)) => open.extend([right, left]),
+                (part, None) => parts.push(part),
+            }
+        }
+        parts
+    }
+
+    #[test]
+    fn a_table_is_divided_down_to_its_buckets() {
+        for entries in [1_u64, 17, 1_000] {
+            let nodes = (0..entries).map(|key| Node::new(key << 54, key, 0));
+            let mut state = build::state(0, nodes.collect());
+            let buckets = state.view().directory().order().buckets();
+            let parts = parts(&mut state);
+            assert_eq!(parts.len(), buckets);
+            let met: Vec<u64> = parts
+                .into_iter()
+                .flatten()
+                .map(|node| *node.key())
+                .collect();
+            assert!(met.into_iter().eq(0..entries));
+        }
+    }
+}

@@ -735,3 +735,59 @@ where
         crate::raw::audit::invariants(&self.state);
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use crate::reclaim::Epoch;
+
+    type Numbers = Table<u64, (), Epoch>;
+
+    fn insert(table: &Numbers, hash: u64) {
+        let guard = LocalGuard::<Epoch>::new(table.store());
+        let old = table.insert(Node::new(hash, hash, ()), guard.pinned(table.store()));
+        assert!(old.is_none());
+    }
+
+    fn remove(table: &Numbers, hash: u64) {
+        let guard = LocalGuard::<Epoch>::new(table.store());
+        let pinned = guard.pinned(table.store());
+        let removed = table.remove_if(hash, |&key| key == hash, |_| true, pinned);
+        assert!(removed.is_ok_and(|node| node.is_some()));
+    }
+
+    fn assert_all(table: &Numbers, hashes: impl Iterator<Item = u64>) {
+        let guard = LocalGuard::<Epoch>::new(table.store());
+        for hash in hashes {
+            let protected = Protected::by(&guard, table.store());
+            let found = table.get(hash, |&key| key == hash, protected);
+            assert!(found.is_some(), "{hash:#x} is lost");
+        }
+    }
+
+    /// Each hash is the key of a head: now, or when the table is wider. What is right behind a head
+    /// belongs to its bucket.
+    #[test]
+    fn hashes_that_are_keys_of_heads() {
+        const MANY: u64 = 1_024;
+        let hash = |number: u64| number << 54;
+        let table = Numbers::with_capacity(0);
+        for number in 0..MANY {
+            // In no order.
+            insert(&table, hash(number * 683 % MANY));
+        }
+        assert_all(&table, (0..MANY).map(hash));
+        table.flush();
+        assert_all(&table, (0..MANY).map(hash));
+        for number in 0..MANY {
+            remove(&table, hash(number));
+            let is_shrinking = {
+                let _guard = LocalGuard::<Epoch>::new(table.store());
+                table.state.view().directory().is_shrinking()
+            };
+            if is_shrinking {
+                assert_all(&table, (number + 1..MANY).map(hash));
+            }
+        }
+    }
+}

@@ -7,7 +7,7 @@ use splitmap::{Compute, Cursor, Entry, Operation, Reclaimer};
 
 use super::maps::{HashMap, builder};
 use super::{PINS_ALLOCATE, R};
-use crate::{LIVE_BYTES, allocations, complaint, expect_complaints};
+use crate::{LARGEST, LIVE_BYTES, allocations, complaint, expect_complaints};
 
 /// The reclaimer may keep something for a thread that it sees for the first time; no map is to be
 /// blamed for that.
@@ -410,4 +410,52 @@ fn large_keys_in_steps() {
 #[test]
 fn keys_in_reverse() {
     weak_hashes_are_no_more_work::<0>(200_000, |n| (u64::MAX - n).reverse_bits());
+}
+
+/// The groups of a table of up to 4,096 buckets are smaller than this, and the next one is larger.
+const NO_LARGE_GROUP: usize = 64 << 10;
+
+#[test]
+fn a_table_that_gets_no_memory_stays_as_it_is() {
+    introduce_thread();
+    let map = HashMap::<u64, u64>::default();
+    LARGEST.set(NO_LARGE_GROUP);
+    for key in 0..20_000 {
+        map.pin().insert(key, key);
+    }
+    let capacity = map.capacity();
+    LARGEST.set(usize::MAX);
+    assert_eq!(capacity, 4_096);
+    for key in 20_000..21_000 {
+        map.pin().insert(key, key);
+    }
+    assert!(map.capacity() > 4_096, "there is memory again");
+    assert!((0..21_000).all(|key| map.pin().get(&key) == Some(&key)));
+}
+
+#[test]
+fn reserving_in_vain_changes_nothing() {
+    introduce_thread();
+    expect_complaints();
+    let map = HashMap::<u64, u64>::default();
+    map.pin().insert(0, 0);
+    for capacity in [10_000, 50_000] {
+        LARGEST.set(NO_LARGE_GROUP);
+        let refusal = complaint(|| map.reserve(capacity));
+        LARGEST.set(usize::MAX);
+        assert!(refusal.contains("no memory"), "{refusal}");
+        assert_eq!(map.capacity(), 16);
+    }
+}
+
+#[test]
+fn reserving_makes_each_group_once() {
+    introduce_thread();
+    let map = HashMap::<u64, u64>::default();
+    map.pin().insert(0, 0);
+    let made = allocations(|| map.reserve(10_000));
+    // Five groups of three parts each, the directories between them, and what gathers them.
+    let most = 32 + usize::from(PINS_ALLOCATE);
+    assert!(made <= most, "{made} allocations");
+    assert_eq!(map.capacity(), 16_384);
 }

@@ -402,4 +402,46 @@ mod tests {
         assert!(registry.advance().advanced && !registry.advance().advanced);
         drop(pin);
     }
+
+    #[test]
+    fn what_was_settled_first_is_read_by_all() {
+        let registry = Registry::new();
+        let first = registry.fences();
+        assert_eq!(registry.fences(), first);
+        for fences in [Fences::Symmetric, Fences::Asymmetric] {
+            assert_eq!(Registry::decode(fences as u8), fences);
+        }
+    }
+
+    #[test]
+    fn the_first_attempt_that_failed_is_remembered() {
+        let registry = Registry::new();
+        let mut pin = registry.pin_alone();
+        assert!(registry.advance().advanced);
+        assert_eq!(registry.blocked(), (0, None));
+        assert!(!registry.advance().advanced);
+        let (blocked, since) = registry.blocked();
+        assert!(blocked == 1 && since.is_some());
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(!registry.advance().advanced);
+        assert_eq!(registry.blocked(), (2, since));
+        registry.repin(&mut pin);
+        assert!(registry.advance().advanced);
+        assert_eq!(registry.blocked(), (0, None));
+    }
+
+    #[test]
+    fn a_quarter_at_most_is_taken_anew_while_others_are_free() {
+        let registry = Registry::new();
+        let mut pins: Vec<_> = (0..400).map(|_| registry.pin_alone()).collect();
+        let most = registry.most();
+        pins.drain(100..300);
+        for _ in 0..150 {
+            // None of those that are looked at first is free.
+            registry.last_claimed.store(399, Ordering::Relaxed);
+            pins.push(registry.pin_alone());
+        }
+        let now = registry.most();
+        assert!(now <= most + most / 4 + 1, "{now} slots after {most}");
+    }
 }

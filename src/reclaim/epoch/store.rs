@@ -422,3 +422,52 @@ impl Drop for Store {
         .free();
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    struct Boxed;
+
+    // SAFETY: all that is retired here is boxes.
+    unsafe impl Dispose for Boxed {
+        unsafe fn dispose(object: *mut ()) {
+            // SAFETY: from the box in `write`.
+            drop(unsafe { Box::from_raw(object.cast::<u64>()) });
+        }
+
+        unsafe fn bytes(_: *mut ()) -> usize {
+            size_of::<u64>()
+        }
+    }
+
+    /// A write by whoever has the slot.
+    fn write(store: &Store, registry: &Registry, slot: &Slot) {
+        let pin = registry.pin(slot).unwrap();
+        let object = Box::into_raw(Box::new(0_u64)).cast();
+        // SAFETY: nobody else has the object, and the pin is one of the registry's, here and below.
+        unsafe { store.retire::<Boxed>(registry, &pin, object) };
+        // SAFETY: as above.
+        let clock = unsafe { store.count::<Boxed>(&pin, 0) };
+        // SAFETY: as above.
+        unsafe { store.tick::<Boxed>(registry, &pin, clock) };
+    }
+
+    #[test]
+    fn what_was_left_behind_is_found_beside_what_was_not() {
+        let (registry, store) = (Registry::new(), Store::new());
+        let slots: [&Slot; 4] = std::array::from_fn(|_| registry.claim());
+        let left = [slots[2], slots[3]];
+        for slot in left {
+            (0..50).for_each(|_| write(&store, &registry, slot));
+        }
+        for _ in 0..20 * WINDOW {
+            write(&store, &registry, slots[0]);
+            write(&store, &registry, slots[1]);
+        }
+        let bags = store.bags.get().unwrap();
+        for slot in left {
+            assert!(!bags.get(slot).unwrap().pending.is_some());
+        }
+    }
+}
