@@ -143,3 +143,40 @@ fn public_types(module: &str) -> BTreeSet<String> {
 fn errors_are_errors() {
     is_error::<OccupiedError<'_, Shown, Shown>>();
 }
+
+/// Maps of one entry print as std's do; what is being changed or taken out says what it is.
+#[test]
+fn what_is_shown() {
+    let mut map = HashMap::from([("one", 1)]);
+    let shown = |value: &dyn Debug| format!("{value:?}");
+    {
+        let view = map.pin();
+        assert_eq!(shown(&map), r#"{"one": 1}"#);
+        assert_eq!(shown(&view), r#"{"one": 1}"#);
+        let mut entries = view.iter();
+        assert_eq!(shown(&entries), r#"{"one": 1}"#);
+        assert_eq!(shown(&view.keys()), r#"["one"]"#);
+        assert_eq!(shown(&view.values().clone()), "[1]");
+        entries.next();
+        assert_eq!(shown(&entries), "{}", "what is still to come");
+
+        let occupied = r#"Occupied(OccupiedEntry { key: "one", value: 1, .. })"#;
+        assert_eq!(shown(&view.entry("one")), occupied);
+        let vacant = r#"Vacant(VacantEntry("two"))"#;
+        assert_eq!(shown(&view.entry("two")), vacant);
+        let modified = view.entry("one").and_modify(|value| value + 1);
+        assert_eq!(shown(&modified), "Modified(2)");
+        let absent = view.entry("two").and_modify(|value| value + 1);
+        assert_eq!(shown(&absent), r#"Modified("two")"#);
+        let many = view.get_many(["one"]);
+        assert_eq!(shown(&many), "GetMany { .. }");
+    }
+    assert_eq!(shown(&map.guard()), "LocalGuard { .. }");
+    assert_eq!(shown(&map.owned_guard()), "OwnedGuard { .. }");
+    let hasher = std::hash::BuildHasher::build_hasher(&DefaultHashBuilder::default());
+    assert_eq!(shown(&hasher), "DefaultHasher { .. }");
+    assert_eq!(shown(&map.iter_mut()), "IterMut { .. }");
+    assert_eq!(shown(&map.values_mut()), "ValuesMut { .. }");
+    assert_eq!(shown(&map.drain()), "Drain { len: 1, .. }");
+    assert_eq!(shown(&map.into_iter()), "IntoIter { len: 0, .. }");
+}

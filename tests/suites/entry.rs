@@ -112,6 +112,9 @@ fn a_vacant_entry_gives_way_to_what_has_come() {
     );
     let entry = vacant!(map.entry("five"));
     assert_eq!(entry.try_insert(5).ok(), Some(&5));
+    let entry = vacant!(map.entry("six"));
+    map.insert("six", 6);
+    assert_eq!(entry.insert_entry(60).remove(), &60, "whatever is there");
     assert_eq!(map.len(), 5);
 }
 

@@ -1285,9 +1285,10 @@ fn a_guard_of_another_map_protects_here_too_or_is_refused() {
     );
     map.pin().insert(1, 1);
     let guard = other.guard();
-    let calls: [&dyn Fn() -> Option<u64>; 4] = [
+    let calls: [&dyn Fn() -> Option<u64>; 5] = [
         &|| map.get(&1, &guard).copied(),
         &|| map.get(&1, &&guard).copied(),
+        &|| map.insert(1, 1, &&guard).copied(),
         &|| map.insert(1, 2, &guard).copied(),
         &|| map.iter(&guard).map(|(_, value)| value - 1).next(),
     ];

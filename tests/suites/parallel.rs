@@ -419,8 +419,14 @@ fn maps_and_sets_are_extended() {
     let mut shared = &copies;
     shared.par_extend(map.pin().par_iter());
     assert_eq!(copies, map);
+    let mut own = HashMap::<u64, u64>::default();
+    own.par_extend(map.pin().par_iter());
+    assert_eq!(own, map);
     let copies = HashSet::<u64>::default();
     let mut shared = &copies;
     shared.par_extend(set.pin().par_iter());
     assert_eq!(copies, set);
+    let mut own = HashSet::<u64>::default();
+    own.par_extend(set.pin().par_iter());
+    assert_eq!(own, set);
 }
