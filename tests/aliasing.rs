@@ -1,6 +1,5 @@
-//! Every way to borrow from a map, each on little data, so that Miri can run it: it sees a reference
-//! that is used after another one has taken its place, a pointer that leaves its allocation, an access
-//! that is not aligned or reads what was freed, and a race. `docs/TESTING.md` has the command.
+//! The ways to borrow from a map, each on little data, so that Miri can run it: `docs/TESTING.md`
+//! has the command, and says what Miri sees.
 
 use std::sync::Arc;
 use std::thread;
@@ -71,6 +70,19 @@ fn what_was_read_outlives_what_is_written() {
     view.shrink_to_fit();
     map.flush();
     assert_eq!((**seen, **entry.get()), (3, 4));
+
+    // A key that is borrowed from the entry that goes.
+    let written = view.entry(4).insert_entry(Box::new(5));
+    view.insert(4, Box::new(6));
+    assert_eq!((**written.get(), **written.remove()), (5, 6));
+    let counted = view.entry(7).and_modify(|value| Box::new(**value + 1));
+    let counted = counted.or_insert(Box::new(1));
+    view.insert_many((7..9).map(|key| (key, Box::new(key))));
+    let many: Vec<_> = view.get_many(&[7, 8, 9]).collect();
+    view.retain(|key, _| *key > 7);
+    let many = many.iter().map(|entry| entry.map(|value| **value));
+    assert!(many.eq([Some(7), Some(8), None]));
+    assert_eq!((**counted, view.len()), (1, 1));
     assert_eq!(read.iter().map(|value| ***value).sum::<u64>(), 11_175);
     assert!(!entry.remove_unchanged());
 }
@@ -125,6 +137,10 @@ fn sets() {
     assert!(evens.iter().all(|value| all.remove(value)));
     assert_eq!((odd.len(), all.len()), (40, 40));
     assert!(odd.iter().all(|value| all.contains(value.as_str())));
+    let mut owned: HashSet<String> = (0..40).map(|number| number.to_string()).collect();
+    assert!(owned.drain().nth(20).is_some());
+    owned.pin().insert("one".into());
+    assert!(owned.into_iter().eq(["one"]));
 }
 
 #[cfg(feature = "rayon")]

@@ -84,11 +84,11 @@ pub fn flush_crossbeam() {
 /// How an entry ends, by whether the key was there.
 #[derive(Clone, Copy, Debug)]
 pub enum End {
-    /// `insert`, or `insert`.
+    /// An occupied one by its `insert`, a vacant one by its own.
     Insert,
-    /// `remove`, or `try_insert`.
+    /// An occupied one by `remove`, a vacant one by `try_insert`.
     RemoveOrTryInsert,
-    /// `remove_unchanged`, or `insert`.
+    /// An occupied one by `remove_unchanged`, a vacant one by `insert`.
     RemoveUnchangedOrInsert,
 }
 
@@ -441,15 +441,6 @@ struct Worker<'m, K, R: Reclaim<Retired<K, Counted>>> {
     last: Value,
 }
 
-/// Whose value it is tells who inserted it.
-fn inserted_or_found(value: Value, current: Value) -> Outcome {
-    if current == value {
-        Outcome::Wrote(None)
-    } else {
-        Outcome::Kept(Some(current))
-    }
-}
-
 type View<'m, K, R> = HashMapRef<'m, K, Counted, Quality, R>;
 type Kept<'g> = Vec<(&'g Counted, u64)>;
 
@@ -560,7 +551,7 @@ impl<K: Key, R: Reclaim<Retired<K, Counted>>> Worker<'_, K, R> {
                     End::RemoveUnchangedOrInsert if entry.remove_unchanged() => {
                         Outcome::Removed(seen)
                     }
-                    End::RemoveUnchangedOrInsert => Outcome::Refused,
+                    End::RemoveUnchangedOrInsert => Outcome::Left,
                 });
             }
             Entry::Vacant(entry) => {
@@ -573,7 +564,7 @@ impl<K: Key, R: Reclaim<Retired<K, Counted>>> Worker<'_, K, R> {
                     let operation = Operation::TryInsert(value);
                     self.recorder.call(key, operation, try_insert);
                 } else {
-                    let insert = || inserted_or_found(value, read(entry.insert(new)));
+                    let insert = || Outcome::inserted_or_found(value, read(entry.insert(new)));
                     let operation = Operation::GetOrInsert(value);
                     self.recorder.call(key, operation, insert);
                 }
@@ -616,7 +607,7 @@ impl<K: Key, R: Reclaim<Retired<K, Counted>>> Worker<'_, K, R> {
             },
             Operation::GetOrInsert(value) => {
                 let current = view.get_or_insert_with(key_of_map, || Counted::new(value));
-                inserted_or_found(value, read(current))
+                Outcome::inserted_or_found(value, read(current))
             }
             Operation::Remove => {
                 let removed = view.remove(&key_of_map).map(read);

@@ -68,7 +68,8 @@ fn orders<T: Clone>(
     after.flatten().collect()
 }
 
-/// `and_modify(add 1).or_insert(1)` // the same // clear: each counts once, before the clear or after.
+/// `and_modify(add 1).or_insert(1)` // the same // clear: each counts once, before the clear or
+/// after.
 #[test]
 fn and_modify_against_clear() {
     #[derive(Clone, Default)]

@@ -1073,7 +1073,7 @@ impl<'g, N: Linked> View<'g, N> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
 

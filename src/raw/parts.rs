@@ -153,7 +153,7 @@ impl<'m, N: Linked> Iterator for PartMut<'m, N> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
     use crate::raw::build;

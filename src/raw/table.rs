@@ -779,6 +779,7 @@ mod tests {
         assert_all(&table, (0..MANY).map(hash));
         table.flush();
         assert_all(&table, (0..MANY).map(hash));
+        let mut looked = 0;
         for number in 0..MANY {
             remove(&table, hash(number));
             let is_shrinking = {
@@ -787,7 +788,9 @@ mod tests {
             };
             if is_shrinking {
                 assert_all(&table, (number + 1..MANY).map(hash));
+                looked += 1;
             }
         }
+        assert!(looked > 0, "no shrinking was met half way");
     }
 }

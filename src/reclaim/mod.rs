@@ -216,3 +216,20 @@ pub unsafe trait Reclaim<D: Dispose>: Reclaimer {
     /// What the back end knows of its garbage.
     fn stats(store: &Self::Store) -> Stats;
 }
+
+#[cfg(all(
+    test,
+    not(any(loom, shuttle)),
+    feature = "crossbeam-epoch",
+    feature = "seize"
+))]
+mod tests {
+    use super::{Crossbeam, Reclaimer, Seize};
+
+    /// A reader goes by this number: one that is too small makes it give back what was replaced.
+    #[test]
+    fn who_does_not_know_the_threads_says_so() {
+        assert_eq!(Crossbeam::participants(&Crossbeam::store()), None);
+        assert_eq!(Seize::participants(&Seize::store()), None);
+    }
+}

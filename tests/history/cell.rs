@@ -18,7 +18,8 @@ pub enum Operation {
     GetOrInsert(Value),
     /// `update`: replaces what is there, if anything is.
     Update(Value),
-    /// `update_or_insert`, and an entry's `and_modify` with `or_insert`: one value if something is there, else another.
+    /// `update_or_insert`, and an entry's `and_modify` with `or_insert`: one value if something is
+    /// there, else another.
     UpdateOrInsert {
         update: Value,
         insert: Value,
@@ -34,14 +35,15 @@ pub enum Operation {
     Remove,
     RemoveIf(Condition),
     ReplaceIf(Condition, Value),
-    /// `insert` of an entry that was occupied: replaces what is there by now.
+    /// `insert` of an entry that was occupied: replaces what is there by now. (`insert_entry` does
+    /// not say what was there: no history has it.)
     InsertByEntry {
         seen: Value,
         value: Value,
     },
     /// `remove` of an entry that was occupied, with this value: removes what is there by now.
     RemoveByEntry(Value),
-    /// `remove_unchanged` of an entry that had this value, which nothing else ever had.
+    /// `remove_unchanged` of an entry with this value, which no other ever has.
     RemoveUnchanged(Value),
     /// What a walk saw of the key: a read.
     Walk,
@@ -90,20 +92,17 @@ pub enum Outcome {
     Present(bool),
     /// Of an entry that was occupied: what was there, or if nothing was, what the entry had seen.
     ThereOrSeen(Value),
-    /// It changed nothing, and does not say what is there.
-    Refused,
+    /// It left all as it was, and does not say what is there.
+    Left,
 }
 
 impl Outcome {
-    /// By how many entries the map changed, if it says so.
-    pub(super) fn change(self) -> Option<i64> {
-        match self {
-            Outcome::Wrote(None) => Some(1),
-            Outcome::Removed(_) => Some(-1),
-            Outcome::Wrote(Some(_)) | Outcome::Kept(_) | Outcome::Present(_) | Outcome::Refused => {
-                Some(0)
-            }
-            Outcome::ThereOrSeen(_) => None,
+    /// Of a call whose value nobody else writes: whose value is there now tells who inserted it.
+    pub fn inserted_or_found(value: Value, current: Value) -> Outcome {
+        if current == value {
+            Outcome::Wrote(None)
+        } else {
+            Outcome::Kept(Some(current))
         }
     }
 
@@ -112,7 +111,7 @@ impl Outcome {
         match self {
             Outcome::Kept(value) | Outcome::Wrote(value) => value,
             Outcome::Removed(value) | Outcome::ThereOrSeen(value) => Some(value),
-            Outcome::Present(_) | Outcome::Refused => None,
+            Outcome::Present(_) | Outcome::Left => None,
         }
     }
 }
@@ -155,6 +154,28 @@ impl Operation {
         }
     }
 
+    /// Whether the value that the outcome names was there for certain: an occupied entry may name what
+    /// it saw.
+    fn was_there(self, value: Value) -> bool {
+        match self {
+            Operation::InsertByEntry { seen, .. } | Operation::RemoveByEntry(seen) => value != seen,
+            _ => true,
+        }
+    }
+
+    /// By how many entries the map changed, if the outcome says so.
+    pub(super) fn change(self, outcome: Option<Outcome>) -> Option<i64> {
+        use Outcome::*;
+        match (self, outcome?) {
+            (_, Wrote(None)) => Some(1),
+            (_, Removed(_)) => Some(-1),
+            (_, Wrote(Some(_)) | Kept(_) | Present(_) | Left) => Some(0),
+            (_, ThereOrSeen(value)) if !self.was_there(value) => None,
+            (Operation::InsertByEntry { .. }, ThereOrSeen(_)) => Some(0),
+            (_, ThereOrSeen(_)) => Some(-1),
+        }
+    }
+
     /// Whether the key is there after it, if the outcome says so.
     pub(super) fn leaves_entry(self, outcome: Option<Outcome>) -> Option<bool> {
         match (self, outcome?) {
@@ -164,7 +185,7 @@ impl Operation {
             (_, Outcome::Present(is_present)) => Some(is_present),
             (Operation::InsertByEntry { .. }, Outcome::ThereOrSeen(_)) => Some(true),
             (_, Outcome::ThereOrSeen(_)) => Some(false),
-            (_, Outcome::Refused) => None,
+            (_, Outcome::Left) => None,
         }
     }
 
@@ -233,7 +254,7 @@ impl Operation {
                 (None, Outcome::ThereOrSeen(current.unwrap_or(seen)))
             }
             (Operation::RemoveUnchanged(seen), _) if current == Some(seen) => act(Action::Remove),
-            (Operation::RemoveUnchanged(_), _) => (current, Outcome::Refused),
+            (Operation::RemoveUnchanged(_), _) => (current, Outcome::Left),
             (Operation::Refuse(refused), _) if current == Some(refused) => act(Action::Remove),
             (Operation::Refuse(_), _) => kept,
         }
@@ -256,18 +277,15 @@ impl Spec for Cell {
     fn is_read(&self, operation: &Operation, outcome: Option<&Outcome>) -> bool {
         let keeps = |outcome: &Outcome| {
             use Outcome::*;
-            matches!(outcome, Kept(_) | Present(_) | Refused)
+            matches!(outcome, Kept(_) | Present(_) | Left)
         };
         operation.only_reads() || outcome.is_some_and(keeps)
     }
 
     /// Only of values: what makes a cell empty is not looked for.
     fn needs(&self, operation: &Operation, outcome: &Outcome) -> Option<Option<Value>> {
-        let was_there = |&value: &Value| match *operation {
-            Operation::InsertByEntry { seen, .. } | Operation::RemoveByEntry(seen) => value != seen,
-            _ => true,
-        };
-        outcome.value().filter(was_there).map(Some)
+        let value = outcome.value();
+        value.filter(|&value| operation.was_there(value)).map(Some)
     }
 
     fn makes(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::cell::{Operation, Outcome, Value};
+use super::cell::{Operation, Value};
 use super::map::{Key, KeyCall};
 use super::record::{Call, Stamp};
 
@@ -79,7 +79,7 @@ struct KeyLengths {
 
 /// The changes of the number of entries that are possible.
 fn change(call: &KeyCall) -> (i64, i64) {
-    match call.outcome.and_then(Outcome::change) {
+    match call.operation.change(call.outcome) {
         Some(change) => (change, change),
         None => (
             -i64::from(call.operation.may_remove()),

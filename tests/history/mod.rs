@@ -37,9 +37,9 @@
 //!
 //! # Entries
 //!
-//! An entry holds no lock, so it is two calls: the look, which is a `get`, and what it does later, which
-//! is done to the map as it is then. What an occupied one then says may be what it saw: the operations
-//! of entries know that, and their outcomes say no more than the calls do.
+//! An entry holds no lock, so it is two calls: the look, which is a `get`, and what it does later,
+//! which is done to the map as it is then. An occupied one then says what was there, or if nothing
+//! was any more, what it had seen; and its outcome does not tell which of the two.
 //!
 //! # Calls that never returned
 //!

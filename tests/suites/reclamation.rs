@@ -158,12 +158,12 @@ fn what_waits_is_counted() {
     let removed = map.stats();
     assert!(!COUNTS_GARBAGE || removed.pending >= Some(4_096));
 
-    // The heads that go are a word each; beside them is little.
+    // The heads that go are a word each. Beside them: a byte for each 16, and a few directories.
     map.shrink_to_fit();
     assert!(map.capacity() < wide / 8);
     if let Some(bytes) = map.stats().pending_bytes {
         let heads = (wide - map.capacity()) * size_of::<usize>();
-        let nodes = 4_096 * 4 * size_of::<usize>();
+        let nodes = 4_096 * 32;
         let (least, most) = (nodes + heads, nodes + heads + heads / 4 + 4_096);
         assert!(
             (least..most).contains(&bytes),
@@ -216,7 +216,7 @@ fn garbage_of_idle_and_gone_threads_is_freed_by_flush() {
         gone.join().unwrap();
         flush(&map);
         let freed = drops.count();
-        // It first: it would wait for ever.
+        // Before anything is asserted: a failure would leave it waiting for ever.
         go.wait();
         idle.join().unwrap();
         assert!(!FLUSH_FREES_ALL || freed == 30, "{freed} of 30");
@@ -263,7 +263,7 @@ fn garbage_of_idle_and_gone_threads_does_not_wait_for_a_flush() {
             }
         }
         let freed = drops.count();
-        // The others first: they would wait for ever.
+        // Before anything is asserted: a failure would leave them waiting for ever.
         done.wait();
         elsewhere.join().unwrap();
         idle.join().unwrap();
@@ -632,7 +632,7 @@ fn a_stalled_guard_is_seen_in_the_stats() {
         }
         let [stats, later] = [(); 2].map(|()| map.stats());
         let after = std::time::SystemTime::now();
-        // It first: it would wait for ever.
+        // Before anything is asserted: a failure would leave it waiting for ever.
         done.wait();
         holder.join().unwrap();
         assert!(stats.pending >= Some(4_000), "{stats:?}");

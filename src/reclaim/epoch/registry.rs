@@ -414,6 +414,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "it knows no time of day")]
     fn the_first_attempt_that_failed_is_remembered() {
         let registry = Registry::new();
         let mut pin = registry.pin_alone();

@@ -59,6 +59,7 @@ const PLAN: Plan = Plan {
     walks: 50,
     lengths: 50,
     sweeps: 200,
+    entries: 10,
     tide: 50,
 };
 

@@ -379,7 +379,7 @@ enum Doing {
     Nothing,
     Invoked(usize),
     /// The call has taken effect; it is to be counted.
-    Done(usize, Outcome),
+    Done(usize, Outcome, i64),
     Counted(usize, Outcome),
     /// Sums up the counters, from this one on.
     Summing(usize, usize, i64),
@@ -420,11 +420,16 @@ fn random_lengths(draws: &mut Draws) -> (History, History) {
             }
             Doing::Nothing => {
                 let key = draws.next() % 4;
+                // What an entry saw: it is there or is not, or was never there.
+                let seen = map.values().next().copied().unwrap_or(0);
                 let operation = draws.pick(&[
                     Operation::Insert(stamp),
                     Operation::TryInsert(stamp),
                     Operation::Remove,
                     Operation::Clear,
+                    Operation::InsertByEntry { seen, value: stamp },
+                    Operation::RemoveByEntry(seen),
+                    Operation::RemoveUnchanged(seen),
                 ]);
                 history.calls.push(Call {
                     thread,
@@ -438,16 +443,13 @@ fn random_lengths(draws: &mut Draws) -> (History, History) {
             Doing::Invoked(call) => {
                 let (key, operation) = history.calls[call].operation;
                 let (after, outcome) = operation.on(map.get(&key).copied());
-                map.remove(&key);
+                let before = map.remove(&key);
                 map.extend(after.map(|value| (key, value)));
-                Doing::Done(call, outcome)
+                let change = i64::from(after.is_some()) - i64::from(before.is_some());
+                Doing::Done(call, outcome, change)
             }
-            Doing::Done(call, outcome) => {
-                counters[thread] += match outcome {
-                    Outcome::Wrote(None) => 1,
-                    Outcome::Removed(_) => -1,
-                    _ => 0,
-                };
+            Doing::Done(call, outcome, change) => {
+                counters[thread] += change;
                 Doing::Counted(call, outcome)
             }
             Doing::Counted(call, outcome) => {

@@ -289,9 +289,9 @@ const RIGHT: [Right; 26] = {
         (RemoveByEntry(1), None, ThereOrSeen(1), None),
         (RemoveByEntry(1), Some(1), ThereOrSeen(1), None),
         (RemoveByEntry(1), Some(2), ThereOrSeen(2), None),
-        (RemoveUnchanged(1), None, Refused, None),
+        (RemoveUnchanged(1), None, Left, None),
         (RemoveUnchanged(1), Some(1), Removed(1), None),
-        (RemoveUnchanged(1), Some(2), Refused, Some(2)),
+        (RemoveUnchanged(1), Some(2), Left, Some(2)),
     ]
 };
 
@@ -308,7 +308,7 @@ fn each_wrong_answer_of_what_depends_on_what_is_there() {
                 .chain(of_value.into_iter().flatten())
         })
         .chain([false, true].map(Outcome::Present))
-        .chain([Outcome::Refused])
+        .chain([Outcome::Left])
         .collect();
     let call = |operation, outcome, invoked| Call {
         thread: 0,

@@ -176,7 +176,7 @@ pub fn corrupt(draws: &mut Draws, calls: &mut [CellCall]) -> bool {
         .filter_map(|call| match call.outcome? {
             Outcome::Kept(value) | Outcome::Wrote(value) => Some(value),
             Outcome::Removed(value) | Outcome::ThereOrSeen(value) => Some(Some(value)),
-            Outcome::Present(_) | Outcome::Refused => None,
+            Outcome::Present(_) | Outcome::Left => None,
         })
         .chain([None, Some(NEVER_WRITTEN)])
         .collect();

@@ -14,6 +14,7 @@ const LARGE: Plan = Plan {
     walks: 0,
     lengths: 0,
     sweeps: 0,
+    entries: 10,
     tide: 100,
 };
 

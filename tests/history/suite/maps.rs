@@ -106,15 +106,6 @@ impl Watched {
     }
 }
 
-/// Whose value it is tells who inserted it, as no value is written twice.
-fn inserted_or_found(value: Value, current: Value) -> Outcome {
-    if current == value {
-        Outcome::Wrote(None)
-    } else {
-        Outcome::Kept(Some(current))
-    }
-}
-
 impl Map for Watched {
     fn call(&self, key: Key, operation: Operation) -> Outcome {
         let map = self.map.pin();
@@ -127,7 +118,7 @@ impl Map for Watched {
                 Ok(_) => Outcome::Wrote(None),
                 Err(error) => Outcome::Kept(Some(*error.current)),
             },
-            Operation::GetOrInsert(value) => inserted_or_found(
+            Operation::GetOrInsert(value) => Outcome::inserted_or_found(
                 value,
                 // By an entry, every other time.
                 *if value.is_multiple_of(2) {
@@ -227,7 +218,7 @@ impl Map for Watched {
                     Operation::RemoveUnchanged(seen) if entry.remove_unchanged() => {
                         Outcome::Removed(seen)
                     }
-                    Operation::RemoveUnchanged(_) => Outcome::Refused,
+                    Operation::RemoveUnchanged(_) => Outcome::Left,
                     other => unreachable!("{other:?} is no end of an occupied entry"),
                 })
             }
@@ -238,7 +229,9 @@ impl Map for Watched {
                         Ok(_) => Outcome::Wrote(None),
                         Err(error) => Outcome::Kept(Some(*error.current)),
                     },
-                    Operation::GetOrInsert(value) => inserted_or_found(value, *entry.insert(value)),
+                    Operation::GetOrInsert(value) => {
+                        Outcome::inserted_or_found(value, *entry.insert(value))
+                    }
                     other => unreachable!("{other:?} is no end of a vacant entry"),
                 })
             }
@@ -335,6 +328,7 @@ const CROWDED: Plan = Plan {
     walks: 40,
     lengths: 20,
     sweeps: 100,
+    entries: 10,
     tide: 50,
 };
 
@@ -347,6 +341,7 @@ const WIDE: Plan = Plan {
     walks: 2_000,
     lengths: 200,
     sweeps: 8_000,
+    entries: 10,
     tide: 2_500,
 };
 
@@ -366,6 +361,7 @@ fn few_keys_without_sweeps() {
     let plan = Plan {
         calls: 8_000,
         sweeps: 0,
+        entries: 0,
         walks: 200,
         lengths: 5,
         ..CROWDED

@@ -53,6 +53,9 @@ pub struct Plan {
     pub walks: usize,
     pub lengths: usize,
     pub sweeps: usize,
+    /// One call on a key in so many is an entry; 0 for none. What an entry says may leave open
+    /// whether the number of entries has changed, and then lengths are known less closely.
+    pub entries: usize,
     /// For so many calls a thread inserts prevail, then for as many removals, and so on.
     pub tide: usize,
 }
@@ -145,7 +148,7 @@ impl<M: Map> Worker<'_, M> {
             let key = self.draws.next() % plan.keys;
             // An operation may write up to three values.
             self.value += 5;
-            if self.draws.one_in(10) {
+            if plan.entries > 0 && self.draws.one_in(plan.entries) {
                 map.entry(key, ends(&mut self.draws, self.value), recorder);
                 return;
             }
@@ -274,7 +277,7 @@ impl Map for Locked {
                     map.remove(&key);
                     Outcome::Removed(seen)
                 }
-                _ => Outcome::Refused,
+                _ => Outcome::Left,
             },
             Operation::ReplaceIf(when, value) => match map.get(&key).copied() {
                 Some(current) if when.holds(current) => Outcome::Wrote(map.insert(key, value)),
