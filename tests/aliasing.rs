@@ -1,7 +1,6 @@
 //! The ways to borrow from a map, each on little data, so that Miri can run it: `docs/TESTING.md`
 //! has the command, and says what Miri sees.
 
-use std::sync::Arc;
 use std::thread;
 
 use splitmap::{Compute, Cursor, Entry, HashMap, HashSet, Operation};
@@ -89,7 +88,7 @@ fn what_was_read_outlives_what_is_written() {
 
 #[test]
 fn threads_that_resize_and_read() {
-    let map = Arc::new(filled());
+    let map = filled();
     thread::scope(|scope| {
         for thread in 0..2 {
             let map = &map;

@@ -17,6 +17,7 @@ static TURN: Mutex<()> = Mutex::new(());
 mod epoch {
     type R = splitmap::Epoch;
     const GUARDS_ARE_OF_ONE_MAP: bool = false;
+    mod foreign;
     mod maps;
     mod owned;
 }
@@ -28,6 +29,7 @@ mod epoch {
 mod seize {
     type R = splitmap::Seize;
     const GUARDS_ARE_OF_ONE_MAP: bool = true;
+    mod foreign;
     mod maps;
     mod owned;
 }

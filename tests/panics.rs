@@ -22,6 +22,7 @@ mod epoch {
     type R = splitmap::Epoch;
     const LATE_PANICS_COME_OUT: bool = true;
     const GUARDS_ARE_OF_ONE_MAP: bool = false;
+    mod foreign;
     mod maps;
     mod panics;
 }
@@ -32,6 +33,7 @@ mod crossbeam {
     type R = splitmap::Crossbeam;
     const LATE_PANICS_COME_OUT: bool = false;
     const GUARDS_ARE_OF_ONE_MAP: bool = false;
+    mod foreign;
     mod maps;
     mod panics;
 }
@@ -42,6 +44,7 @@ mod seize {
     type R = splitmap::Seize;
     const LATE_PANICS_COME_OUT: bool = false;
     const GUARDS_ARE_OF_ONE_MAP: bool = true;
+    mod foreign;
     mod maps;
     mod panics;
 }

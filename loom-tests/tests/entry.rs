@@ -5,6 +5,7 @@
 #![allow(missing_docs, reason = "a test's name is its documentation")]
 
 use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ const KEY: u8 = 9;
 
 /// What is there for the key.
 type State = Option<u64>;
+const START: State = Some(KEY as u64);
 
 /// Two threads and the main one. Gives back what is left, too.
 fn race<A: 'static, B: 'static, C>(
@@ -46,47 +48,49 @@ fn race<A: 'static, B: 'static, C>(
 type Step<T> = fn(&mut State, &mut T);
 
 /// What all orders of three threads' steps lead to, each thread's in their order. One with an
-/// entry has two: it looks, and later it acts. `tell` words what the threads were told, and what is
-/// left.
-fn orders<T: Clone>(
-    initial: (State, T),
+/// entry has two: it looks, and later it acts.
+fn orders<T: Clone + Debug>(
+    (left, told): (State, T),
     threads: [&[Step<T>]; 3],
-    tell: fn(&State, &T) -> String,
 ) -> BTreeSet<String> {
-    let Some(first) = threads.iter().position(|steps| !steps.is_empty()) else {
-        return BTreeSet::from([tell(&initial.0, &initial.1)]);
-    };
-    let next = (first..3).filter(|&thread| !threads[thread].is_empty());
-    let after = next.map(|thread| {
-        let (mut state, mut told) = initial.clone();
-        let (step, rest) = threads[thread].split_first().expect("it has a step");
-        step(&mut state, &mut told);
+    if threads.iter().all(|steps| steps.is_empty()) {
+        return BTreeSet::from([tell(&told, left)]);
+    }
+    let after = (0..3).flat_map(|thread| {
+        let (step, rest) = threads[thread].split_first()?;
+        let (mut left, mut told) = (left, told.clone());
+        step(&mut left, &mut told);
         let mut threads = threads;
         threads[thread] = rest;
-        orders((state, told), threads, tell)
+        Some(orders((left, told), threads))
     });
     after.flatten().collect()
+}
+
+/// Words what threads were told, and what is left.
+fn tell(told: &impl Debug, left: State) -> String {
+    format!("{told:?}, left {left:?}")
 }
 
 /// `and_modify(add 1).or_insert(1)` // the same // clear: each counts once, before the clear or
 /// after.
 #[test]
 fn and_modify_against_clear() {
-    #[derive(Clone, Default)]
-    struct Told(u64, u64);
-    let tell =
-        |left: &State, told: &Told| format!("counted {} and {}, left {left:?}", told.0, told.1);
+    #[derive(Clone, Debug, Default)]
+    struct Told {
+        a: u64,
+        b: u64,
+    }
     fn add(state: &mut State) -> u64 {
         *state.insert(state.map_or(1, |value| value + 1))
     }
     let reach = orders::<Told>(
-        (Some(KEY.into()), Told::default()),
+        (START, Told::default()),
         [
-            &[|state, told| told.0 = add(state)],
-            &[|state, told| told.1 = add(state)],
+            &[|state, told| told.a = add(state)],
+            &[|state, told| told.b = add(state)],
             &[|state, _| *state = None],
         ],
-        tell,
     );
     Model::new("and_modify_against_clear")
         .reach(reach)
@@ -97,7 +101,7 @@ fn and_modify_against_clear() {
             };
             let clear = |map: &Map| map.pin().clear();
             let (a, b, (), left) = race(count, count, clear);
-            seen.record(tell(&left, &Told(a, b)));
+            seen.record(tell(&Told { a, b }, left));
         });
 }
 
@@ -105,20 +109,12 @@ fn and_modify_against_clear() {
 /// `or_insert(2)`. What an entry saw stands, and what it does is done to the map as it is then.
 #[test]
 fn occupied_or_vacant_against_clear() {
-    #[derive(Clone, Default)]
+    #[derive(Clone, Debug, Default)]
     struct Told {
         seen: State,
         turned: u64,
         stays: u64,
     }
-    let tell = |left: &State, told: &Told| {
-        let Told {
-            seen,
-            turned,
-            stays,
-        } = told;
-        format!("seen {seen:?}, turned {turned}, {stays} stays, left {left:?}")
-    };
     let look = |state: &mut State, told: &mut Told| told.seen = *state;
     let act = |state: &mut State, told: &mut Told| {
         (*state, told.turned) = match (told.seen, *state) {
@@ -129,9 +125,8 @@ fn occupied_or_vacant_against_clear() {
     let clear = |state: &mut State, _: &mut Told| *state = None;
     let or_insert = |state: &mut State, told: &mut Told| told.stays = *state.get_or_insert(2);
     let reach = orders::<Told>(
-        (Some(9), Told::default()),
+        (START, Told::default()),
         [&[look, act], &[clear], &[or_insert]],
-        tell,
     );
     Model::new("occupied_or_vacant_against_clear")
         .reach(reach)
@@ -145,13 +140,13 @@ fn occupied_or_vacant_against_clear() {
             };
             let or_insert = |map: &Map| *map.pin().entry(KEY).or_insert(2);
             let clear = |map: &Map| map.pin().clear();
-            let ((was, turned), (), stays, left) = race(turn_over, clear, or_insert);
+            let ((seen_by_it, turned), (), stays, left) = race(turn_over, clear, or_insert);
             let told = Told {
-                seen: was,
+                seen: seen_by_it,
                 turned,
                 stays,
             };
-            seen.record(tell(&left, &told));
+            seen.record(tell(&told, left));
         });
 }
 
@@ -159,20 +154,12 @@ fn occupied_or_vacant_against_clear() {
 /// seen goes, and no other.
 #[test]
 fn unchanged_against_insert_and_clear() {
-    #[derive(Clone, Default)]
+    #[derive(Clone, Debug, Default)]
     struct Told {
         seen: State,
         removed: bool,
         replaced: State,
     }
-    let tell = |left: &State, told: &Told| {
-        let Told {
-            seen,
-            removed,
-            replaced,
-        } = told;
-        format!("seen {seen:?}, removed {removed}, replaced {replaced:?}, left {left:?}")
-    };
     let look = |state: &mut State, told: &mut Told| told.seen = *state;
     let remove = |state: &mut State, told: &mut Told| {
         told.removed = told.seen.is_some() && *state == told.seen;
@@ -183,9 +170,8 @@ fn unchanged_against_insert_and_clear() {
     let insert = |state: &mut State, told: &mut Told| told.replaced = state.replace(10);
     let clear = |state: &mut State, _: &mut Told| *state = None;
     let reach = orders::<Told>(
-        (Some(9), Told::default()),
+        (START, Told::default()),
         [&[look, remove], &[insert], &[clear]],
-        tell,
     );
     Model::new("unchanged_against_insert_and_clear")
         .reach(reach)
@@ -199,12 +185,12 @@ fn unchanged_against_insert_and_clear() {
             };
             let insert = |map: &Map| map.pin().insert(KEY, 10).copied();
             let clear = |map: &Map| map.pin().clear();
-            let ((was, removed), replaced, (), left) = race(remove, insert, clear);
+            let ((seen_by_it, removed), replaced, (), left) = race(remove, insert, clear);
             let told = Told {
-                seen: was,
+                seen: seen_by_it,
                 removed,
                 replaced,
             };
-            seen.record(tell(&left, &told));
+            seen.record(tell(&told, left));
         });
 }

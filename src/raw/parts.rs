@@ -158,27 +158,15 @@ mod tests {
     use super::*;
     use crate::raw::build;
     use crate::raw::node::Node;
-
-    /// The parts that a table is split into, down to the last.
-    fn parts(state: &mut State<Node<u64, u64>>) -> Vec<PartMut<'_, Node<u64, u64>>> {
-        let mut open = vec![PartMut::all(state)];
-        let mut parts = Vec::new();
-        while let Some(part) = open.pop() {
-            match part.split() {
-                (left, Some(right)) => open.extend([right, left]),
-                (part, None) => parts.push(part),
-            }
-        }
-        parts
-    }
+    use crate::raw::ranges::tests::split_up;
 
     #[test]
     fn a_table_is_divided_down_to_its_buckets() {
         for entries in [1_u64, 17, 1_000] {
-            let nodes = (0..entries).map(|key| Node::new(key << 54, key, 0));
-            let mut state = build::state(0, nodes.collect());
+            let nodes = (0..entries).map(|key| Node::new(key << 54, key, 0_u64));
+            let mut state: State<Node<u64, u64>> = build::state(0, nodes.collect());
             let buckets = state.view().directory().order().buckets();
-            let parts = parts(&mut state);
+            let parts = split_up(PartMut::all(&mut state), PartMut::split);
             assert_eq!(parts.len(), buckets);
             let met: Vec<u64> = parts
                 .into_iter()

@@ -76,23 +76,27 @@ impl<'g, K, V, M> HashRange<'g, K, V, M> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::raw) mod tests {
     use super::*;
     use crate::raw::build;
 
     type Table = State<Node<u64, u64>>;
 
-    /// The ranges that a table is split into, down to the last.
-    fn ranges(state: &Table) -> Vec<HashRange<'_, u64, u64>> {
-        let mut open = vec![HashRange::all(state)];
-        let mut ranges = Vec::new();
-        while let Some(range) = open.pop() {
-            match range.split() {
+    /// What a whole is split into, down to the last, in order.
+    pub(in crate::raw) fn split_up<T>(whole: T, split: fn(T) -> (T, Option<T>)) -> Vec<T> {
+        let mut open = vec![whole];
+        let mut pieces = Vec::new();
+        while let Some(piece) = open.pop() {
+            match split(piece) {
                 (left, Some(right)) => open.extend([right, left]),
-                (range, None) => ranges.push(range),
+                (piece, None) => pieces.push(piece),
             }
         }
-        ranges
+        pieces
+    }
+
+    fn ranges(state: &Table) -> Vec<HashRange<'_, u64, u64>> {
+        split_up(HashRange::all(state), HashRange::split)
     }
 
     fn buckets(state: &Table) -> usize {

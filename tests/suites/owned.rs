@@ -1,6 +1,5 @@
 //! The bodies of `tests/owned.rs`.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -9,8 +8,9 @@ use std::thread;
 
 use splitmap::Reclaimer;
 
+use super::R;
+use super::foreign::assert_protects_or_is_refused;
 use super::maps::HashMap;
-use super::{GUARDS_ARE_OF_ONE_MAP, R};
 use crate::TURN;
 
 fn turn() -> MutexGuard<'static, ()> {
@@ -324,14 +324,5 @@ fn an_owned_guard_of_another_map_protects_here_too_or_is_refused() {
     let calls: [&dyn Fn() -> Option<u64>; 2] = [&|| map.get(&1, &guard).copied(), &|| {
         map.insert(1, 2, &guard).copied()
     }];
-    for call in calls {
-        let answer = catch_unwind(AssertUnwindSafe(call));
-        if GUARDS_ARE_OF_ONE_MAP {
-            let panic = answer.expect_err("refused");
-            let message = panic.downcast_ref::<String>().expect("a message");
-            assert!(message.contains("belongs to another map"), "{message}");
-        } else {
-            assert_eq!(answer.expect("protects"), Some(1));
-        }
-    }
+    assert_protects_or_is_refused(&calls);
 }

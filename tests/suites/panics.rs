@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use splitmap::{Compute, Operation as Wanted, Reclaimer};
 
+use super::foreign::assert_protects_or_is_refused;
 use super::maps::{HashMap, builder};
 use super::{GUARDS_ARE_OF_ONE_MAP, LATE_PANICS_COME_OUT, R};
 use crate::hashers::Quality;
@@ -1292,16 +1293,7 @@ fn a_guard_of_another_map_protects_here_too_or_is_refused() {
         &|| map.insert(1, 2, &guard).copied(),
         &|| map.iter(&guard).map(|(_, value)| value - 1).next(),
     ];
-    for call in calls {
-        let answer = catch_unwind(AssertUnwindSafe(call));
-        if GUARDS_ARE_OF_ONE_MAP {
-            let panic = answer.expect_err("refused");
-            let message = panic.downcast_ref::<String>().expect("a message");
-            assert!(message.contains("belongs to another map"), "{message}");
-        } else {
-            assert_eq!(answer.expect("protects"), Some(1));
-        }
-    }
+    assert_protects_or_is_refused(&calls);
     let value = if GUARDS_ARE_OF_ONE_MAP { 1 } else { 2 };
     assert_eq!(map.pin().get(&1), Some(&value));
 }

@@ -438,7 +438,7 @@ mod tests {
         let most = registry.most();
         pins.drain(100..300);
         for _ in 0..150 {
-            // None of those that are looked at first is free.
+            // None of those that are looked at first is free. Relaxed: nobody else is there.
             registry.last_claimed.store(399, Ordering::Relaxed);
             pins.push(registry.pin_alone());
         }

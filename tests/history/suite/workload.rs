@@ -144,17 +144,21 @@ impl<M: Map> Worker<'_, M> {
             recorder.length(|| map.len());
         } else if is_turn(plan.sweeps) {
             self.sweep(recorder);
+        } else if is_turn(plan.entries) {
+            let key = self.write_to();
+            map.entry(key, ends(&mut self.draws, self.value), recorder);
         } else {
-            let key = self.draws.next() % plan.keys;
-            // An operation may write up to three values.
-            self.value += 5;
-            if plan.entries > 0 && self.draws.one_in(plan.entries) {
-                map.entry(key, ends(&mut self.draws, self.value), recorder);
-                return;
-            }
+            let key = self.write_to();
             let operation = operation(&mut self.draws, is_flood, self.value);
             recorder.call(key, operation, || map.call(key, operation));
         }
+    }
+
+    /// The key of the next call, whose value is a new one.
+    fn write_to(&mut self) -> Key {
+        // An operation may write up to three values.
+        self.value += 5;
+        self.draws.next() % self.plan.keys
     }
 
     fn sweep(&mut self, recorder: &mut Recorder<'_>) {
