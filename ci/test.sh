@@ -27,7 +27,7 @@ readonly targets=${CARGO_TARGET_DIR:-$root/target}
 
 # A stage returns this where something is missing that it can do nothing about.
 readonly SKIPPED=77
-readonly stages='fmt clippy test strict stress doctest doc api deps features bench example loom mutants schedules sanitize fuzz'
+readonly stages='fmt clippy test strict stress doctest doc api deps downstream features bench example loom mutants schedules sanitize fuzz'
 notes=$(mktemp)
 passed_stages=''
 trap 'rm -f "$notes"' EXIT
@@ -69,12 +69,13 @@ about_fmt='the default style'
 stage_fmt() {
     need_component fmt rustfmt
     local manifest
-    for manifest in Cargo.toml loom-tests/Cargo.toml fuzz/Cargo.toml fuzz/scheduled/Cargo.toml; do
+    for manifest in Cargo.toml loom-tests/Cargo.toml schedule-tests/Cargo.toml fuzz/Cargo.toml; do
         cargo fmt --check --manifest-path "$manifest"
     done
+    rustfmt --check --edition 2024 {loom,schedule}-tests/library/build.rs
 }
 
-# Catches: slips that a lint knows, such as unsafe code without its proof, in all three packages.
+# Catches: slips that a lint knows, such as unsafe code without its proof, in all four packages.
 about_clippy='no warning in any target'
 stage_clippy() {
     need_component clippy clippy
@@ -83,6 +84,7 @@ stage_clippy() {
     loom-tests/run cargo clippy --all-targets -- -D warnings
     # Some models are there only where tables double.
     RUSTFLAGS='--cfg splitmap_doubling' loom-tests/run cargo clippy --tests -- -D warnings
+    cargo clippy --manifest-path schedule-tests/Cargo.toml --all-targets -- -D warnings
     if has_cxx; then
         cargo clippy --manifest-path fuzz/Cargo.toml --all-targets -- -D warnings
     else
@@ -146,6 +148,13 @@ stage_deps() {
     echo "direct dependencies: $((direct)), at most $limit; with their own: $((all))"
     [ "$direct" -gt 0 ]
     [ "$direct" -le "$limit" ]
+}
+
+# Catches: a dependency that only tests need and users get all the same, also by a cfg that is off; a
+# cfg of the user's own that changes what the crate is.
+about_downstream='what a user of the published package locks, fetches and runs'
+stage_downstream() {
+    ci/downstream.sh
 }
 
 # Catches: a feature that only works beside another.
@@ -217,8 +226,8 @@ stage_mutants() {
 # model; a thread that waits for one that is stopped, at any of its steps; a read without a bound.
 about_schedules='the map under random schedules, and with a thread stopped at each step'
 stage_schedules() {
-    RUSTFLAGS='--cfg shuttle' cargo test --release --target-dir "$targets/schedules" \
-        --test schedules --test stopped --test read_bound
+    cargo test --release --manifest-path schedule-tests/Cargo.toml --target-dir "$targets/schedules" \
+        --tests
 }
 
 # Catches: memory freed too early, by AddressSanitizer; orderings too weak for what happens before

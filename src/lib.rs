@@ -8,7 +8,7 @@ mod hashing;
 mod iter;
 mod many;
 mod map;
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 #[doc(hidden)]
 pub mod model;
 #[cfg(feature = "rayon")]
@@ -32,14 +32,14 @@ pub use many::GetMany;
 pub use map::{HashMap, OccupiedError};
 pub use pinned::HashMapRef;
 pub use raw::Retired;
-#[cfg(all(feature = "crossbeam-epoch", not(loom)))]
+#[cfg(all(feature = "crossbeam-epoch", not(splitmap_loom)))]
 pub use reclaim::Crossbeam;
-#[cfg(not(loom))]
+#[cfg(not(splitmap_loom))]
 pub use reclaim::Epoch;
-#[cfg(all(splitmap_leak, not(loom)))]
+#[cfg(all(splitmap_leak, not(splitmap_loom)))]
 #[doc(hidden)]
 pub use reclaim::Leak;
-#[cfg(all(feature = "seize", not(loom)))]
+#[cfg(all(feature = "seize", not(splitmap_loom)))]
 pub use reclaim::Seize;
 pub use reclaim::{
     DefaultReclaimer, Dispose, Guard, LocalGuard, OwnedGuard, Reclaim, ReclaimOwned, Reclaimer,

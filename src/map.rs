@@ -156,7 +156,7 @@ where
     /// MAP.pin().insert(1, 2);
     /// assert_eq!(MAP.pin().get(&1), Some(&2));
     /// ```
-    #[cfg(not(loom))]
+    #[cfg(not(splitmap_loom))]
     pub const fn with_hasher(hash_builder: S) -> Self {
         HashMap {
             table: Table::empty(DefaultReclaimer::new_store()),

@@ -1,4 +1,4 @@
-//! What models drive, under `cfg(loom)`: the core with hashes in hand.
+//! What models drive, under `cfg(splitmap_loom)`: the core with hashes in hand.
 //!
 //! No hasher, no default guard, no growth that happens by itself: a model says which hash a key
 //! has, when each thread is pinned, and when the table grows. The code below is the real one.

@@ -1,5 +1,8 @@
-//! The one door to atomics: `std` in production, `loom` under `cfg(loom)`, `shuttle` under
-//! `cfg(shuttle)`.
+//! The one door to atomics: `std` in production, `loom` under `cfg(splitmap_loom)`, `shuttle` under
+//! `cfg(splitmap_shuttle)`.
+//!
+//! The published package has neither cfg nor dependency: `loom-tests/library` and
+//! `schedule-tests/library` build these sources with them. A user's own `--cfg loom` changes nothing.
 //!
 //! No other file names an atomic type of theirs. Four things come through the door:
 //!
@@ -12,25 +15,25 @@
 //!   in production; under loom it turns a missing ordering into a reported race, and a touch
 //!   after the free into a panic.
 
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(any(splitmap_loom, splitmap_shuttle)))]
 pub(crate) use std::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering, compiler_fence, fence,
 };
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(any(splitmap_loom, splitmap_shuttle)))]
 pub(crate) use std::thread::yield_now;
 
-#[cfg(shuttle)]
+#[cfg(splitmap_shuttle)]
 pub(crate) use self::scheduled::AtomicPtr;
-#[cfg(shuttle)]
+#[cfg(splitmap_shuttle)]
 pub(crate) use shuttle::sync::atomic::{
     AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, compiler_fence, fence,
 };
-#[cfg(shuttle)]
+#[cfg(splitmap_shuttle)]
 pub(crate) use shuttle::thread::yield_now;
 
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 pub(crate) use self::modelled::AtomicPtr;
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 pub(crate) use loom::sync::atomic::{
     AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence,
 };
@@ -38,9 +41,9 @@ pub(crate) use loom::sync::atomic::{
 /// Makes a function `const`, where atomics can be made in constants: loom's cannot.
 macro_rules! const_unless_loom {
     ($(#[$meta:meta])* $visibility:vis fn $($rest:tt)*) => {
-        #[cfg(not(loom))]
+        #[cfg(not(splitmap_loom))]
         $(#[$meta])* $visibility const fn $($rest)*
-        #[cfg(loom)]
+        #[cfg(splitmap_loom)]
         $(#[$meta])* $visibility fn $($rest)*
     };
 }
@@ -54,12 +57,12 @@ pub(crate) mod tally {
 /// A cell that one thread at a time may use, by the protocol of whoever owns it.
 #[derive(Debug, Default)]
 pub(crate) struct Exclusive<T> {
-    #[cfg(not(loom))]
+    #[cfg(not(splitmap_loom))]
     value: std::cell::UnsafeCell<T>,
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     value: loom::cell::UnsafeCell<T>,
     /// Somebody has access.
-    #[cfg(shuttle)]
+    #[cfg(splitmap_shuttle)]
     in_use: std::sync::atomic::AtomicBool,
 }
 
@@ -72,10 +75,10 @@ impl<T> Exclusive<T> {
     /// # Safety
     ///
     /// Nobody else has access before the call is over: no other thread, and not `access` itself.
-    #[cfg(not(loom))]
+    #[cfg(not(splitmap_loom))]
     #[inline(always)]
     pub(crate) unsafe fn with<A>(&self, access: impl FnOnce(&mut T) -> A) -> A {
-        #[cfg(shuttle)]
+        #[cfg(splitmap_shuttle)]
         let _in_use = scheduled::InUse::new(&self.in_use);
         let value = self.value.get();
         // SAFETY: the caller's promise.
@@ -83,7 +86,7 @@ impl<T> Exclusive<T> {
     }
 
     /// See above.
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     pub(crate) unsafe fn with<A>(&self, access: impl FnOnce(&mut T) -> A) -> A {
         self.value.with_mut(|value| {
             // SAFETY: the caller's promise, which loom checks.
@@ -92,7 +95,7 @@ impl<T> Exclusive<T> {
     }
 }
 
-#[cfg(shuttle)]
+#[cfg(splitmap_shuttle)]
 mod scheduled {
     use std::sync::atomic::AtomicBool;
 
@@ -159,11 +162,11 @@ mod scheduled {
 }
 
 /// A stand-in for the plain fields of a published object; zero-sized outside of models.
-#[cfg(not(loom))]
+#[cfg(not(splitmap_loom))]
 #[derive(Debug, Default)]
 pub(crate) struct Witness;
 
-#[cfg(not(loom))]
+#[cfg(not(splitmap_loom))]
 impl Witness {
     pub(crate) const fn new() -> Self {
         Witness
@@ -174,10 +177,10 @@ impl Witness {
     pub(crate) fn touch(&self) {}
 }
 
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 pub(crate) use self::modelled::Witness;
 
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 mod modelled {
     use super::Ordering;
     use std::cell::Cell;

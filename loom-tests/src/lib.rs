@@ -34,11 +34,6 @@
 //! is one thing of which the repaired loom may still miss interleavings. Nothing may be random: a
 //! scenario has to take the same steps whenever loom makes the same choices.
 
-#[cfg(not(loom))]
-compile_error!(
-    "the models need `--cfg loom` and a repaired loom: start them with `loom-tests/run`, not with cargo"
-);
-
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::Arc;

@@ -35,7 +35,7 @@ use crate::raw::order::{Bucket, CHILDREN, Order, Place};
 use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, Ordering, Witness};
 
 /// The parents whose children one helper makes at a time.
-pub(crate) const STRIDE: usize = if cfg!(loom) { 1 } else { 16 };
+pub(crate) const STRIDE: usize = if cfg!(splitmap_loom) { 1 } else { 16 };
 
 /// Marks a pointer to a partial group's heads in a directory.
 const PARTIAL: usize = 1;
@@ -45,7 +45,11 @@ const READY: u8 = 1;
 const SETTLED: u8 = 2;
 
 /// How many ready bytes one call looks at for a stride that is not settled.
-const LOOK: usize = if cfg!(any(loom, shuttle)) { 2 } else { 1024 };
+const LOOK: usize = if cfg!(any(splitmap_loom, splitmap_shuttle)) {
+    2
+} else {
+    1024
+};
 
 /// The low bits of a `state` word: the order's shift, and whether the table is shrinking.
 const SHIFT: usize = 0x7f;
@@ -93,7 +97,7 @@ pub(crate) struct Group<N> {
     settled: CachePadded<AtomicUsize>,
     witness: Witness,
     /// What `ready` will say, for an audit.
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     newest_ready: Box<[std::cell::Cell<bool>]>,
 }
 
@@ -114,7 +118,7 @@ impl<N> Group<N> {
             settling: CachePadded::new(AtomicUsize::new(0)),
             settled: CachePadded::new(AtomicUsize::new(0)),
             witness: Witness::new(),
-            #[cfg(loom)]
+            #[cfg(splitmap_loom)]
             newest_ready: Box::default(),
         });
         if !fits(heads.as_ptr(), birth.group_len()) {
@@ -125,7 +129,7 @@ impl<N> Group<N> {
         ready.try_reserve_exact(strides).ok()?;
         ready.resize_with(strides, || AtomicU8::new(0));
         group.ready = ready.into_boxed_slice();
-        #[cfg(loom)]
+        #[cfg(splitmap_loom)]
         {
             group.newest_ready = (0..strides).map(|_| false.into()).collect();
             for index in 0..birth.group_len() {
@@ -149,7 +153,7 @@ impl<N> Group<N> {
     /// Makes the head at `index`, which no other thread may use before its stride is ready.
     pub(crate) fn make_head(&self, stride: &Stride, index: usize, word: Word<'_, N>) -> &Link<N> {
         let head = self.head_ptr(stride, index);
-        #[cfg(not(loom))]
+        #[cfg(not(splitmap_loom))]
         // SAFETY: within the group; the stride is the caller's, and nobody reads its heads before
         // the caller links them.
         unsafe {
@@ -157,7 +161,7 @@ impl<N> Group<N> {
         }
         // SAFETY: written above, or under loom when the group was made.
         let head = unsafe { head.as_ref() };
-        #[cfg(loom)]
+        #[cfg(splitmap_loom)]
         head.store_unpublished(word);
         head
     }
@@ -211,7 +215,7 @@ impl<N> Group<N> {
     pub(crate) fn finish(&self, stride: Stride) -> bool {
         // Release: pairs with the Acquire in `is_ready`; publishes the stride's heads.
         self.ready[stride.0].store(READY, Ordering::Release);
-        #[cfg(loom)]
+        #[cfg(splitmap_loom)]
         self.newest_ready[stride.0].set(true);
         // Release: pairs with the Acquire here and in `is_finished`; whoever sees all strides
         // counted sees all heads, and hands that on through `state`.
@@ -245,13 +249,13 @@ impl<N> Group<N> {
     }
 
     /// Whether a head is one of this group.
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     pub(crate) fn has(&self, head: &Link<N>) -> bool {
         self.index_of(head).is_some()
     }
 
     /// A model's reclaimer frees the group and its heads here; their memory goes later.
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     pub(crate) fn condemn(&self) {
         self.witness.free();
         for index in 0..self.birth.group_len() {
@@ -277,7 +281,7 @@ impl<N> Drop for Group<N> {
 }
 
 /// A claimed stride: the right to make the heads of its parents.
-#[cfg_attr(loom, derive(Clone, Copy, Debug))]
+#[cfg_attr(splitmap_loom, derive(Clone, Copy, Debug))]
 pub(crate) struct Stride(usize);
 
 /// The group that leaves a table which shrinks. It was complete, so all its heads are made.
@@ -533,7 +537,7 @@ impl<N> Directory<N> {
     }
 
     /// A model's reclaimer frees the directory here; its memory goes later.
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     pub(crate) fn condemn(&self) {
         self.witness.free();
     }
@@ -696,7 +700,7 @@ impl<N> Drop for Whole<N> {
     }
 }
 
-#[cfg(not(loom))]
+#[cfg(not(splitmap_loom))]
 mod empty {
     use super::*;
 
@@ -733,7 +737,7 @@ mod empty {
 }
 
 /// The directory of one empty map, and its heads: loom's atomics cannot be static.
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 #[expect(dead_code, reason = "kept until the map is dropped")]
 struct Empty<N>(Box<Directory<N>>, Box<[Link<N>]>);
 
@@ -742,13 +746,13 @@ pub(crate) struct State<N: Linked> {
     /// Invariant: the address of a directory, with [`SHIFT`] and [`SHRINKING`] in its low byte.
     word: AtomicPtr<()>,
     _owns: PhantomData<Box<Directory<N>>>,
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     _empty: Option<Empty<N>>,
 }
 
 impl<N: Linked> State<N> {
     /// The state of an empty map.
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     pub(crate) fn new() -> Self {
         let heads: Box<[_]> = (0..BASE_HEADS).map(|_| Link::new(Word::END)).collect();
         let mut directory = Box::new(Directory::of_base(ptr::null(), heads.as_ptr()));
@@ -767,7 +771,7 @@ impl<N: Linked> State<N> {
         State {
             word: AtomicPtr::new(Directory::state_word(directory, order, is_shrinking)),
             _owns: PhantomData,
-            #[cfg(loom)]
+            #[cfg(splitmap_loom)]
             _empty: None,
         }
     }
@@ -890,7 +894,7 @@ impl<N: Linked> State<N> {
 
 /// For models whose threads stop in the middle of a stride, and for the audit, which looks at the
 /// newest words without a step of the execution.
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 impl<N: Linked> State<N> {
     /// The view with a word that [`View::word`] gave, under a guard that has lived since.
     pub(crate) fn view_again<'g>(&'g self, word: usize) -> View<'g, N> {
@@ -925,7 +929,7 @@ impl<N: Linked> State<N> {
     }
 }
 
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 impl<N> Directory<N> {
     fn newest_head(&self, bucket: Bucket) -> Option<&Link<N>> {
         let place = bucket.place();
@@ -969,7 +973,7 @@ pub(crate) struct UnlinkedGroup<'g, N> {
 
 impl<N> UnlinkedGroup<'_, N> {
     /// The group, for an audit.
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     pub(crate) fn group(&self) -> &Group<N> {
         // SAFETY: not even retired yet.
         unsafe { &*self.group }
@@ -1010,7 +1014,7 @@ impl<N: Linked> PartialEq for View<'_, N> {
 
 impl<'g, N: Linked> View<'g, N> {
     /// The state's word.
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     pub(crate) fn word(self) -> usize {
         self.word.expose_provenance()
     }
@@ -1073,7 +1077,7 @@ impl<'g, N: Linked> View<'g, N> {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(any(splitmap_loom, splitmap_shuttle))))]
 mod tests {
     use super::*;
 

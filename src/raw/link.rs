@@ -30,7 +30,7 @@ use std::ptr;
 use crate::sync::{AtomicPtr, Ordering, Witness};
 
 const MARK: usize = 1;
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 const POISON: usize = 2;
 const SENT: usize = if cfg!(target_pointer_width = "64") {
     4
@@ -121,7 +121,7 @@ impl<N> Clone for Word<'_, N> {
 impl<N> Copy for Word<'_, N> {}
 
 // The audit of models compares words.
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 impl<N> PartialEq for Word<'_, N> {
     fn eq(&self, other: &Self) -> bool {
         self.word == other.word
@@ -226,7 +226,7 @@ impl<'g, N> Word<'g, N> {
 /// Asks for the line at an address to be brought into the cache.
 #[inline(always)]
 fn prefetch(_address: *const ()) {
-    #[cfg(all(target_arch = "x86_64", not(miri), not(loom)))]
+    #[cfg(all(target_arch = "x86_64", not(miri), not(splitmap_loom)))]
     // SAFETY: a prefetch reads nothing and faults at no address.
     unsafe {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
@@ -290,7 +290,7 @@ const _: () = assert!(
 );
 
 /// A link of a node, or a head, which is a link that no node owns.
-#[cfg_attr(not(loom), repr(transparent))]
+#[cfg_attr(not(splitmap_loom), repr(transparent))]
 pub(crate) struct Link<N> {
     word: AtomicPtr<()>,
     /// Stands for the plain fields of the node, or for the head.
@@ -309,7 +309,7 @@ impl<N> Link<N> {
     }
 
     /// The end of the list, for statics.
-    #[cfg(not(loom))]
+    #[cfg(not(splitmap_loom))]
     pub(crate) const fn end() -> Self {
         Link {
             word: AtomicPtr::new(ptr::without_provenance_mut(SENT)),
@@ -319,7 +319,7 @@ impl<N> Link<N> {
     }
 
     /// A head that nobody has made yet.
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     pub(crate) fn poison() -> Self {
         Link {
             word: AtomicPtr::new(ptr::without_provenance_mut(POISON)),
@@ -335,7 +335,7 @@ impl<N> Link<N> {
     }
 
     /// A model's reclaimer frees the owner here; its memory goes later.
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     pub(crate) fn condemn(&self) {
         self.witness.free();
     }
@@ -348,7 +348,7 @@ impl<N> Link<N> {
         // `mark`, `unlink` and `unlink_head` end in, and in `freeze`; publishes the target's fields,
         // and what its writer had seen of `state`.
         let word = self.word.load(Ordering::Acquire);
-        #[cfg(loom)]
+        #[cfg(splitmap_loom)]
         assert!(word.addr() & POISON == 0, "uninitialised head used");
         Word::new(word)
     }
@@ -497,7 +497,7 @@ impl<N: Linked> Link<N> {
     }
 
     /// The newest word, for an audit: no step of the execution.
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     pub(crate) fn newest<'g>(&'g self) -> Word<'g, N> {
         Word::new(self.word.newest())
     }
@@ -513,7 +513,7 @@ pub(crate) struct Unlinked<'g, N> {
 }
 
 impl<N> Unlinked<'_, N> {
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     pub(crate) fn is(&self, node: &N) -> bool {
         std::ptr::eq(self.node, node)
     }
@@ -603,7 +603,7 @@ impl<N: Linked> Chain<N> {
     }
 }
 
-#[cfg(all(test, not(loom), target_pointer_width = "64"))]
+#[cfg(all(test, not(splitmap_loom), target_pointer_width = "64"))]
 mod tests {
     use super::*;
 

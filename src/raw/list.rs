@@ -536,7 +536,7 @@ where
     }
 
     fn retire(self, unlinked: Unlinked<'g, Node<K, V, M>>) {
-        #[cfg(loom)]
+        #[cfg(splitmap_loom)]
         crate::raw::audit::unreachable(self.state, &unlinked);
         retired::node(self.pinned, unlinked);
     }

@@ -42,7 +42,7 @@ mod resize;
 mod retired;
 mod table;
 
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 mod audit;
 
 pub(crate) use drain::Nodes;
@@ -53,7 +53,7 @@ pub(crate) use node::Node;
 pub(crate) use parts::{OwnedPart, PartMut};
 #[cfg(feature = "rayon")]
 pub(crate) use ranges::HashRange;
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 pub use resize::Claim;
 pub use retired::Retired;
 pub(crate) use table::{Computed, Decision, Inserted, Removal, Table};

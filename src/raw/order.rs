@@ -50,7 +50,7 @@ pub(crate) struct Place {
 
 impl Order {
     /// The order of a map that has entries and never grew.
-    pub(crate) const BASE: Order = Order(if cfg!(loom) { 0 } else { 4 });
+    pub(crate) const BASE: Order = Order(if cfg!(splitmap_loom) { 0 } else { 4 });
 
     /// The largest order; memory ends long before.
     pub(crate) const MAX: Order = Order((usize::BITS - 2) / STEP * STEP);

@@ -153,7 +153,7 @@ impl<'m, N: Linked> Iterator for PartMut<'m, N> {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(any(splitmap_loom, splitmap_shuttle))))]
 mod tests {
     use super::*;
     use crate::raw::build;

@@ -28,7 +28,7 @@
 #![forbid(unsafe_code)]
 
 use crate::raw::directory::{Directory, Group, Leaving, Look, Stride, UnlinkedDirectory, View};
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 use crate::raw::link::Linked;
 use crate::raw::link::{Link, Presence, Word};
 use crate::raw::list::List;
@@ -50,7 +50,7 @@ pub(crate) fn with_room(entries: usize) -> usize {
 
 /// A claimed stride, with the view that it was claimed under, as plain numbers: for models whose
 /// threads stop in the middle.
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
     view: usize,
@@ -58,7 +58,7 @@ pub struct Claim {
     stride: Stride,
 }
 
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 impl Claim {
     fn group_in<'g, N: Linked>(self, view: View<'g, N>) -> &'g Group<N> {
         let mut groups = view.directory().groups();
@@ -283,7 +283,7 @@ where
         let Some((directory, group)) = self.state.narrow(group) else {
             return;
         };
-        #[cfg(loom)]
+        #[cfg(splitmap_loom)]
         crate::raw::audit::group_is_unreachable(self.state, &group);
         retired::directory(self.pinned, directory);
         retired::group(self.pinned, group);
@@ -291,7 +291,7 @@ where
 
     /// Publishes one shrinking, as a thread does that stops before it retires the old directory:
     /// `meanwhile` is what happens then. False if it was not to be.
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     pub(crate) fn shrink_stopping(self, meanwhile: impl FnOnce()) -> bool {
         let view = self.state.view();
         let Some(directory) = view.directory().narrowed(0) else {
@@ -306,13 +306,13 @@ where
     }
 
     /// Begins a stride of a shrinking, as a thread does that stops then.
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     pub(crate) fn begin_settling(self) -> Option<usize> {
         self.state.view().directory().leaving()?.begin()
     }
 
     /// Settles a stride of the shrinking that is under way.
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     pub(crate) fn settle_stride(self, stride: usize) {
         let view = self.state.view();
         if let Some(group) = view.directory().leaving() {
@@ -321,7 +321,7 @@ where
     }
 
     /// Claims a stride, as a thread does that stops then.
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     pub(crate) fn claim(self) -> Option<Claim> {
         let view = self.state.view();
         let group = view.directory().partial_groups().next_back()?;
@@ -333,14 +333,14 @@ where
     }
 
     /// Goes on with a claimed stride: makes its heads, and stops again.
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     pub(crate) fn make_claimed(self, claim: Claim) {
         let view = self.state.view_again(claim.view);
         self.make(view, claim.group_in(view), &claim.stride);
     }
 
     /// Ends a claimed stride whose heads are made.
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     pub(crate) fn finish_claimed(self, claim: Claim) {
         let group = claim.group_in(self.state.view_again(claim.view));
         if group.finish(claim.stride) {

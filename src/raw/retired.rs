@@ -7,7 +7,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::raw::directory::{Directory, Group, UnlinkedDirectory, UnlinkedGroup};
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 use crate::raw::link::Linked;
 use crate::raw::link::Unlinked;
 use crate::raw::node::Node;
@@ -122,7 +122,7 @@ unsafe impl<K, V, M> Dispose for Retired<K, V, M> {
         }
     }
 
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     unsafe fn condemn(object: *mut ()) {
         match Kind::<K, V, M>::of(object) {
             // SAFETY: the memory goes back later, by `dispose`.

@@ -17,7 +17,7 @@ use crate::raw::order::Order;
 use crate::raw::parts::PartMut;
 #[cfg(feature = "rayon")]
 use crate::raw::ranges::HashRange;
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 use crate::raw::resize::Claim;
 use crate::raw::resize::with_room;
 use crate::raw::retired::{self, Retired};
@@ -25,7 +25,7 @@ use crate::reclaim::{LocalGuard, Pinned, Protected, Reclaim};
 use crate::stats::Stats;
 
 /// Whether writers grow the table by themselves. A model says when.
-const AUTOMATIC: bool = !cfg!(loom);
+const AUTOMATIC: bool = !cfg!(splitmap_loom);
 
 /// Whether the write that is counted by `clock` looks at the length. The first few writes of a
 /// counter do, ever fewer, as there may be many threads that write little. Then one in a quarter of
@@ -129,7 +129,7 @@ where
     R: Reclaim<Retired<K, V, M>>,
 {
     /// A table without entries or memory.
-    #[cfg(not(loom))]
+    #[cfg(not(splitmap_loom))]
     pub(crate) const fn empty(store: R::Store) -> Self {
         Table {
             state: State::new(),
@@ -623,7 +623,7 @@ where
 }
 
 /// What models drive by hand, and how they look inside.
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 impl<K, V, R, M> Table<K, V, R, M>
 where
     R: Reclaim<Retired<K, V, M>>,
@@ -736,7 +736,7 @@ where
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(any(splitmap_loom, splitmap_shuttle))))]
 mod tests {
     use super::*;
     use crate::reclaim::Epoch;

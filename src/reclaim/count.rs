@@ -31,7 +31,7 @@ impl Count {
 
     /// Counts a write that changed the number of entries by `by`. Returns the clock.
     #[cfg(all(
-        not(loom),
+        not(splitmap_loom),
         any(feature = "crossbeam-epoch", feature = "seize", splitmap_leak)
     ))]
     pub(crate) fn add(&self, by: isize) -> u64 {
@@ -69,7 +69,7 @@ impl Count {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(splitmap_loom)))]
 mod tests {
     use super::*;
 

@@ -7,7 +7,7 @@
 //! | [`Epoch`] | production: ours, and the default | nothing |
 //! | `Crossbeam` | production, on the crate `crossbeam-epoch` (feature `crossbeam-epoch`) | `K` and `V` are `Send + 'static` |
 //! | `Seize` | production, on the crate `seize` (feature `seize`) | nothing |
-//! | `Model` | models, under `cfg(loom)` | nothing |
+//! | `Model` | models, under `cfg(splitmap_loom)` | nothing |
 //!
 //! # Contract
 //!
@@ -23,43 +23,43 @@
 
 mod count;
 #[cfg(all(
-    not(loom),
+    not(splitmap_loom),
     any(feature = "crossbeam-epoch", feature = "seize", splitmap_leak)
 ))]
 mod counter;
-#[cfg(all(feature = "crossbeam-epoch", not(loom)))]
+#[cfg(all(feature = "crossbeam-epoch", not(splitmap_loom)))]
 mod crossbeam;
 pub(crate) mod epoch;
 mod guard;
 mod lazy;
-#[cfg(all(splitmap_leak, not(loom)))]
+#[cfg(all(splitmap_leak, not(splitmap_loom)))]
 mod leak;
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 pub(crate) mod model;
-#[cfg(all(feature = "seize", not(loom)))]
+#[cfg(all(feature = "seize", not(splitmap_loom)))]
 mod seize;
 mod stack;
 
-#[cfg(all(feature = "crossbeam-epoch", not(loom)))]
+#[cfg(all(feature = "crossbeam-epoch", not(splitmap_loom)))]
 pub use crossbeam::Crossbeam;
-#[cfg(not(loom))]
+#[cfg(not(splitmap_loom))]
 pub use epoch::Epoch;
 pub use guard::{Guard, LocalGuard, OwnedGuard};
 pub(crate) use guard::{Pinned, Protected};
-#[cfg(all(splitmap_leak, not(loom)))]
+#[cfg(all(splitmap_leak, not(splitmap_loom)))]
 pub use leak::Leak;
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 pub use model::Model;
-#[cfg(all(feature = "seize", not(loom)))]
+#[cfg(all(feature = "seize", not(splitmap_loom)))]
 pub use seize::Seize;
 
 use crate::stats::Stats;
 
 /// The back end of a map that names none.
-#[cfg(not(loom))]
+#[cfg(not(splitmap_loom))]
 pub type DefaultReclaimer = Epoch;
 /// The back end of a map that names none.
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 pub type DefaultReclaimer = Model;
 
 pub(crate) mod sealed {
@@ -91,7 +91,7 @@ pub unsafe trait Dispose {
     /// # Safety
     ///
     /// As for `dispose`, which follows.
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     unsafe fn condemn(object: *mut ());
 }
 
@@ -219,7 +219,7 @@ pub unsafe trait Reclaim<D: Dispose>: Reclaimer {
 
 #[cfg(all(
     test,
-    not(any(loom, shuttle)),
+    not(any(splitmap_loom, splitmap_shuttle)),
     feature = "crossbeam-epoch",
     feature = "seize"
 ))]

@@ -79,7 +79,7 @@ impl<T> Drop for Stack<T> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(splitmap_loom)))]
 mod tests {
     use std::sync::Arc;
 

@@ -71,7 +71,7 @@ where
     ///
     /// assert!(SEEN.pin().insert(1));
     /// ```
-    #[cfg(not(loom))]
+    #[cfg(not(splitmap_loom))]
     pub const fn with_hasher(hash_builder: S) -> Self {
         HashSet {
             map: HashMap::with_hasher(hash_builder),

@@ -61,7 +61,7 @@ pub(super) struct Contents {
 }
 
 /// No two bags share a line, nor the pair of lines that a processor fetches; and one is enough.
-#[cfg(all(target_pointer_width = "64", not(any(loom, shuttle))))]
+#[cfg(all(target_pointer_width = "64", not(any(splitmap_loom, splitmap_shuttle))))]
 const _: () = assert!(size_of::<Bag>() == 128);
 
 impl Contents {

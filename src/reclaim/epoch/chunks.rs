@@ -5,9 +5,9 @@ use std::ptr;
 
 use crate::sync::{AtomicPtr, Ordering};
 
-#[cfg(not(loom))]
+#[cfg(not(splitmap_loom))]
 const CHUNKS: usize = 24;
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 const CHUNKS: usize = 3;
 
 /// See the file's header. The first chunk has `FIRST` elements, a power of two.
@@ -21,14 +21,14 @@ pub(super) struct Chunks<T, const FIRST: usize> {
 }
 
 impl<T, const FIRST: usize> Chunks<T, FIRST> {
-    #[cfg(not(loom))]
+    #[cfg(not(splitmap_loom))]
     pub(super) const fn new() -> Self {
         Chunks {
             chunks: [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS],
         }
     }
 
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     pub(super) fn new() -> Self {
         Chunks {
             chunks: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
@@ -138,7 +138,7 @@ unsafe impl<T: Send, const FIRST: usize> Send for Chunks<T, FIRST> {}
 // SAFETY: elements are made on one thread, used on any, and dropped on any.
 unsafe impl<T: Send + Sync, const FIRST: usize> Sync for Chunks<T, FIRST> {}
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(splitmap_loom)))]
 mod tests {
     use super::Chunks;
 

@@ -33,7 +33,7 @@ impl Fences {
     #[inline(always)]
     pub(super) fn light(self) {
         // Fence: as below, the processor's part being done by `heavy`.
-        #[cfg(not(loom))]
+        #[cfg(not(splitmap_loom))]
         if self == Fences::Asymmetric {
             return crate::sync::compiler_fence(Ordering::SeqCst);
         }
@@ -57,7 +57,10 @@ impl Fences {
 }
 
 /// The system call. Where a tool cannot see through it, it is not used.
-#[cfg(all(target_os = "linux", not(any(loom, miri, shuttle, splitmap_strict))))]
+#[cfg(all(
+    target_os = "linux",
+    not(any(splitmap_loom, miri, splitmap_shuttle, splitmap_strict))
+))]
 mod membarrier {
     use libc::{c_int, c_long};
 
@@ -90,7 +93,10 @@ mod membarrier {
     }
 }
 
-#[cfg(not(all(target_os = "linux", not(any(loom, miri, shuttle, splitmap_strict)))))]
+#[cfg(not(all(
+    target_os = "linux",
+    not(any(splitmap_loom, miri, splitmap_shuttle, splitmap_strict))
+)))]
 mod membarrier {
     pub(super) fn register() -> bool {
         false

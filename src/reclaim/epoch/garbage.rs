@@ -131,7 +131,7 @@ impl Garbage {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(splitmap_loom)))]
 mod tests {
     use super::*;
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! thread     this thread's slot                       (the only file that knows thread-locals)
-//! handles    slots in hand instead, for models        (under `cfg(loom)` alone)
+//! handles    slots in hand instead, for models        (under `cfg(splitmap_loom)` alone)
 //! store      the garbage of one map: retire, tick, flush, drop
 //! bag        the garbage of one participant in it, and who may touch that
 //! registry   the participants, and when the epoch may advance
@@ -17,18 +17,18 @@ mod bag;
 mod chunks;
 mod fences;
 mod garbage;
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 pub mod handles;
 pub(crate) mod registry;
 pub(crate) mod slot;
 pub(crate) mod store;
-#[cfg(not(loom))]
+#[cfg(not(splitmap_loom))]
 mod thread;
 
-#[cfg(not(loom))]
+#[cfg(not(splitmap_loom))]
 pub use self::back_end::Epoch;
 
-#[cfg(not(loom))]
+#[cfg(not(splitmap_loom))]
 mod back_end {
     use super::slot::Pin;
     use super::store::Store;

@@ -23,16 +23,16 @@ use crate::sync::{AtomicU64, AtomicUsize, Ordering, const_unless_loom};
 /// How many slots there can be: no more than a map can have bags for.
 const MOST_SLOTS: usize = (1 << 24) - 1;
 
-#[cfg(not(loom))]
+#[cfg(not(splitmap_loom))]
 const FIRST_SLOTS: usize = 16;
-#[cfg(loom)]
+#[cfg(splitmap_loom)]
 const FIRST_SLOTS: usize = 2;
 
 /// How many slots are looked at before a new one is taken.
 const LOOKS: usize = 64;
 
 /// By how much `high` is lowered at a time.
-const LOWERED: usize = if cfg!(loom) { 1 } else { 64 };
+const LOWERED: usize = if cfg!(splitmap_loom) { 1 } else { 64 };
 
 /// See the file's header.
 pub struct Registry {
@@ -252,7 +252,7 @@ impl Registry {
         let epoch = self.epoch();
         // First without a fence: all it can do wrong is to refuse, and while a guard is held for
         // long, attempts are many. Models leave it out: it would hide what follows.
-        let refused = cfg!(not(loom)) && !self.all_in(epoch);
+        let refused = cfg!(not(splitmap_loom)) && !self.all_in(epoch);
         if refused || !self.heavy() {
             self.note_blocked();
             return Attempt {
@@ -273,7 +273,7 @@ impl Registry {
                 Ordering::Release,
                 Ordering::Relaxed,
             );
-            if cfg!(not(loom)) {
+            if cfg!(not(splitmap_loom)) {
                 self.lower();
             }
             // Relaxed: a statistic.
@@ -328,7 +328,7 @@ fn nanoseconds() -> u64 {
     now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(any(splitmap_loom, splitmap_shuttle))))]
 mod tests {
     use super::*;
 

@@ -92,7 +92,7 @@ impl Slot {
 
     /// A slot of nobody, which looks as if not one more guard could be put on it: so whoever has
     /// none yet needs no test of its own.
-    #[cfg(not(loom))]
+    #[cfg(not(splitmap_loom))]
     pub(super) const fn full() -> Self {
         Slot {
             word: AtomicU64::new(DEPTH),
@@ -226,7 +226,7 @@ impl Drop for Pin<'_> {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(any(splitmap_loom, splitmap_shuttle))))]
 mod tests {
     use super::*;
 

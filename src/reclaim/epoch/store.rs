@@ -19,11 +19,15 @@ use crate::sync::{Ordering, const_unless_loom};
 
 /// After how many of its writes to a map a thread sees to the epoch: so many that the heavy fence
 /// costs a write next to nothing.
-const WINDOW: u64 = if cfg!(any(loom, shuttle)) { 1 } else { 128 };
+const WINDOW: u64 = if cfg!(any(splitmap_loom, splitmap_shuttle)) {
+    1
+} else {
+    128
+};
 
 /// How often `flush` tries to advance the epoch. Three times would do if no reader ever came
 /// between; one that is pinned for the moment is gone at a later attempt.
-const ATTEMPTS: usize = if cfg!(loom) { 3 } else { 32 };
+const ATTEMPTS: usize = if cfg!(splitmap_loom) { 3 } else { 32 };
 
 /// See the file's header. Nothing is allocated before the first write.
 pub struct Store {
@@ -99,8 +103,9 @@ impl Bags {
     /// The bags with garbage, but for one.
     fn with_garbage(&self, but: usize) -> impl Iterator<Item = (usize, &Bag)> {
         // Models ask all of them: they do not explore a statistic.
-        self.iter()
-            .filter(move |&(index, bag)| index != but && (cfg!(loom) || bag.pending.is_some()))
+        self.iter().filter(move |&(index, bag)| {
+            index != but && (cfg!(splitmap_loom) || bag.pending.is_some())
+        })
     }
 }
 
@@ -272,7 +277,7 @@ impl Store {
                 if !is_alone {
                     break;
                 }
-                #[cfg(not(loom))]
+                #[cfg(not(splitmap_loom))]
                 crate::sync::yield_now();
             }
         }
@@ -287,7 +292,7 @@ impl Store {
     }
 
     /// The objects in parcels.
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     pub(super) fn in_parcels(&self) -> usize {
         // Relaxed: a statistic.
         let sent = |bags: &Bags| bags.sent.objects.load(Ordering::Relaxed);
@@ -295,7 +300,7 @@ impl Store {
     }
 
     /// Raises the `taken` of a bag for ever, as a thread does that dies in between.
-    #[cfg(loom)]
+    #[cfg(splitmap_loom)]
     pub(super) fn divert(&self, index: usize) {
         let place = self.bags.get().and_then(|bags| bags.bags.get(index));
         let bag = place.and_then(LazyBox::get);
@@ -423,7 +428,7 @@ impl Drop for Store {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(any(splitmap_loom, splitmap_shuttle))))]
 mod tests {
     use super::*;
 

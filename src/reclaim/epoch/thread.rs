@@ -2,20 +2,20 @@
 
 use std::cell::Cell;
 use std::ptr;
-#[cfg(not(shuttle))]
+#[cfg(not(splitmap_shuttle))]
 use std::thread_local;
 
-#[cfg(shuttle)]
+#[cfg(splitmap_shuttle)]
 use shuttle::{lazy_static, thread_local};
 
 use super::registry::Registry;
 use super::slot::{Pin, Slot};
 
-#[cfg(not(shuttle))]
+#[cfg(not(splitmap_shuttle))]
 pub(super) static REGISTRY: Registry = Registry::new();
 
 // One for each execution.
-#[cfg(shuttle)]
+#[cfg(splitmap_shuttle)]
 lazy_static! {
     pub(super) static ref REGISTRY: Registry = Registry::new();
 }

@@ -2,7 +2,7 @@
 //! whole replacement between any two steps of the reader.
 //!
 //! ```text
-//! RUSTFLAGS='--cfg shuttle' cargo test --release --test read_bound -- --nocapture
+//! cargo test --release --manifest-path schedule-tests/Cargo.toml --test read_bound -- --nocapture
 //! ```
 //!
 //! A step is an atomic access. Those of a `get`, in a table that is not resized, whose bucket holds
@@ -21,8 +21,7 @@
 //! with the one number `T + 1`. What is not bounded is how many replacements of *other* keys of
 //! the bucket a reader walks through, as long as they go on: one step each.
 
-#![cfg(shuttle)]
-
+#[path = "../../tests/hashers/mod.rs"]
 mod hashers;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

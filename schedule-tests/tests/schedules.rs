@@ -3,7 +3,7 @@
 //! and checked for linearizability by the checker of `tests/history`.
 //!
 //! ```text
-//! RUSTFLAGS='--cfg shuttle' cargo test --release --test schedules
+//! cargo test --release --manifest-path schedule-tests/Cargo.toml --test schedules
 //! ```
 //!
 //! shuttle runs one thread at a time and switches at atomic accesses: it finds protocol errors, and
@@ -12,10 +12,9 @@
 //! A value that is dropped is not given back but marked, so that a reader who comes too late finds
 //! a mark and not chance.
 
-#![cfg(shuttle)]
-
+#[path = "../../tests/hashers/mod.rs"]
 mod hashers;
-#[path = "history/mod.rs"]
+#[path = "../../tests/history/mod.rs"]
 mod history;
 
 use std::collections::BTreeMap;

@@ -1,16 +1,16 @@
-//! Builds the crate for shuttle, whoever builds it.
+//! Builds the crate's sources for shuttle, without a flag.
 
 fn main() {
     for cfg in [
-        "loom",
         "splitmap_doubling",
         "splitmap_leak",
+        "splitmap_loom",
+        "splitmap_shuttle",
         "splitmap_strict",
-        "shuttle",
+        "feature, values(\"rayon\", \"serde\")",
     ] {
         println!("cargo::rustc-check-cfg=cfg({cfg})");
     }
-    println!("cargo::rustc-check-cfg=cfg(feature, values(\"rayon\", \"serde\"))");
-    println!("cargo::rustc-cfg=shuttle");
+    println!("cargo::rustc-cfg=splitmap_shuttle");
     println!("cargo::rerun-if-changed=build.rs");
 }

@@ -3,7 +3,7 @@
 //! it, and find what they should.
 //!
 //! ```text
-//! RUSTFLAGS='--cfg shuttle' cargo test --release --test stopped -- --nocapture
+//! cargo test --release --manifest-path schedule-tests/Cargo.toml --test stopped -- --nocapture
 //! ```
 //!
 //! A step is an atomic access: under shuttle each is a point where the scheduler chooses who goes
@@ -24,8 +24,7 @@
 //! What a stopped thread may cost: while it is pinned nothing is freed; and while it owns a stride
 //! of a growth, the table does not shrink. The tables that are printed count the latter as `barred`.
 
-#![cfg(shuttle)]
-
+#[path = "../../tests/hashers/mod.rs"]
 mod hashers;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,1 @@
+//! Nothing: all that this package has is in its tests.
