@@ -27,7 +27,7 @@ readonly targets=${CARGO_TARGET_DIR:-$root/target}
 
 # A stage returns this where something is missing that it can do nothing about.
 readonly SKIPPED=77
-readonly stages='fmt clippy test strict stress doctest doc api deps downstream features bench example loom mutants schedules sanitize fuzz'
+readonly stages='fmt clippy test strict stress doctest doc api deps downstream floors msrv features bench example loom mutants schedules sanitize fuzz'
 notes=$(mktemp)
 passed_stages=''
 trap 'rm -f "$notes"' EXIT
@@ -155,6 +155,30 @@ stage_deps() {
 about_downstream='what a user of the published package locks, fetches and runs'
 stage_downstream() {
     ci/downstream.sh
+}
+
+# Catches: a lower bound in Cargo.toml that is a wish: the crate does not build with that version.
+about_floors='the lowest versions of dependencies that Cargo.toml admits'
+stage_floors() {
+    if ! has_nightly; then
+        leave_out 'floors: no nightly toolchain (rustup toolchain install nightly)'
+        return "$SKIPPED"
+    fi
+    ci/floors.sh
+}
+
+# Catches: something of std that is newer than the Rust that Cargo.toml promises to build with.
+about_msrv='the oldest Rust that Cargo.toml names'
+stage_msrv() {
+    local version toolchain
+    version=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
+    toolchain=$(rustup toolchain list 2>/dev/null | grep -o "^$version[.0-9]*" | tail -n 1 || true)
+    if [ -z "$toolchain" ]; then
+        leave_out "msrv: no such toolchain (rustup toolchain install $version --profile minimal)"
+        return "$SKIPPED"
+    fi
+    cargo "+$toolchain" check --lib --target-dir "$targets/msrv"
+    cargo "+$toolchain" check --lib --all-features --target-dir "$targets/msrv"
 }
 
 # Catches: a feature that only works beside another.
