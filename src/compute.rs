@@ -13,6 +13,7 @@ use std::hash::{BuildHasher, Hash};
 
 use equivalent::Equivalent;
 
+use crate::entry::ChangedError;
 use crate::map::HashMap;
 use crate::raw::{Computed, Decision, Node, Retired};
 use crate::reclaim::{Guard, Reclaim};
@@ -142,6 +143,35 @@ where
             Computed::Replaced(replaced) => (Some(replaced.old), replaced.new),
             Computed::Removed(_) | Computed::Absent => unreachable!("a value was put there"),
             Computed::Left(_, answer) => match answer {},
+        }
+    }
+
+    /// Puts a value in the place of the very node that was seen.
+    pub(crate) fn exchange_hashed<'g>(
+        &'g self,
+        hash: u64,
+        key: K,
+        value: V,
+        seen: &'g Node<K, V>,
+        guard: &'g impl Guard<R>,
+    ) -> Result<(), ChangedError<'g, K, V>> {
+        let mut value = Some(value);
+        let decide = |node: Option<&'g Node<K, V>>, lost: Option<V>| {
+            let value = lost.or_else(|| value.take()).expect("given once");
+            // The guard keeps `seen` allocated, so no other node has its address.
+            match node {
+                Some(node) if std::ptr::eq(node, seen) => Decision::Put(value),
+                current => Decision::Leave((value, current.map(Node::value))),
+            }
+        };
+        match self.computed(hash, key, decide, guard) {
+            Computed::Replaced(_) => Ok(()),
+            Computed::Left(key, (not_inserted, current)) => Err(ChangedError {
+                key,
+                not_inserted,
+                current,
+            }),
+            _ => unreachable!("only the node that was seen is changed, to a value"),
         }
     }
 

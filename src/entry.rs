@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::error::Error;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 
@@ -143,7 +144,7 @@ where
     /// }
     /// assert_eq!(map.get("one", &guard), Some(&2));
     /// match map.entry("one", &guard) {
-    ///     Entry::Occupied(entry) => assert_eq!(entry.remove(), &2),
+    ///     Entry::Occupied(entry) => assert_eq!(entry.remove(), Some(&2)),
     ///     Entry::Vacant(_) => unreachable!(),
     /// }
     /// ```
@@ -176,6 +177,31 @@ where
         Entry::at(node, self, guard, hash, key)
     }
 }
+
+/// The entry that was seen is there no more: [`OccupiedEntry::insert`]. Gives back what was not
+/// inserted.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ChangedError<'g, K, V> {
+    /// The key that was to be inserted.
+    pub key: K,
+    /// The value that was to be inserted.
+    pub not_inserted: V,
+    /// The value that the map has; none if the key was removed.
+    pub current: Option<&'g V>,
+}
+
+impl<K: fmt::Debug, V: fmt::Debug> fmt::Display for ChangedError<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (key, value) = (&self.key, &self.not_inserted);
+        write!(f, "failed to insert {value:?}, the entry of {key:?} was ")?;
+        match self.current {
+            Some(current) => write!(f, "replaced: it has the value {current:?}"),
+            None => write!(f, "removed"),
+        }
+    }
+}
+
+impl<K: fmt::Debug, V: fmt::Debug> Error for ChangedError<'_, K, V> {}
 
 impl<'g, K, V, S, R, G, P> Place<'g, K, V, S, R, G, P>
 where
@@ -271,6 +297,9 @@ where
     /// The value that was there; if there was none, as [`or_insert`](Self::or_insert) with what
     /// `make` returns, which is called once at most.
     ///
+    /// An entry locks nothing: two threads that saw the key absent may both call their `make`, and
+    /// one of the values is dropped.
+    ///
     /// # Panics
     ///
     /// If `make` does; the map is as if this had not been called.
@@ -303,7 +332,7 @@ where
             Entry::Occupied(entry) => entry.get(),
             Entry::Vacant(entry) => {
                 let value = make(&entry.place.key);
-                entry.insert(value)
+                entry.or_insert(value)
             }
         }
     }
@@ -323,7 +352,7 @@ where
     pub fn or_try_insert_with<E>(self, make: impl FnOnce() -> Result<V, E>) -> Result<&'g V, E> {
         match self {
             Entry::Occupied(entry) => Ok(entry.get()),
-            Entry::Vacant(entry) => Ok(entry.insert(make()?)),
+            Entry::Vacant(entry) => Ok(entry.or_insert(make()?)),
         }
     }
 
@@ -444,9 +473,48 @@ where
     R: Reclaim<Retired<K, V>>,
     G: Guard<R>,
 {
-    /// Puts `value` there, whatever is there by now, with the key that was given, and returns the
-    /// value that it replaced; if others have removed the key, the one that this entry saw. For a new value that depends on the
-    /// old one, see [`Entry::and_modify`].
+    /// Replaces the very entry that was seen by one with `value` and the key that was given, and
+    /// returns the value that was seen.
+    ///
+    /// An entry locks nothing, so another thread may change the key first; then this call changes
+    /// nothing and says so. A new value that was computed from [`get`](Self::get) thus overwrites no
+    /// update of another thread. [`put`](Self::put) writes whatever has happened;
+    /// [`Entry::and_modify`] computes the new value again.
+    ///
+    /// Allocates one node. Lock-free (guarantee **B**).
+    ///
+    /// # Errors
+    ///
+    /// If another thread has replaced or removed the entry that was seen: what is there now, and
+    /// what was to be inserted.
+    ///
+    /// ```
+    /// # use splitmap::{Entry, HashMap};
+    /// let map = HashMap::from([("key", 1)]);
+    /// let map = map.pin();
+    /// let Entry::Occupied(entry) = map.entry("key") else { unreachable!() };
+    /// assert_eq!(entry.insert(2), Ok(&1));
+    /// let Entry::Occupied(entry) = map.entry("key") else { unreachable!() };
+    /// map.insert("key", 10);
+    /// assert_eq!(entry.insert(3).unwrap_err().current, Some(&10));
+    /// ```
+    pub fn insert(self, value: V) -> Result<&'g V, ChangedError<'g, K, V>>
+    where
+        P: Into<K>,
+    {
+        let Place {
+            map,
+            guard,
+            hash,
+            key,
+        } = self.place;
+        map.exchange_hashed(hash, key.into(), value, self.node, guard)
+            .map(|()| self.node.value())
+    }
+
+    /// Inserts `value`, whatever is there by now, with the key that was given, and returns the value
+    /// that it replaced: the one that was seen, or a newer one of another thread. `None` if another
+    /// thread has removed the key.
     ///
     /// Allocates one node. Lock-free (guarantee **B**).
     ///
@@ -455,32 +523,40 @@ where
     /// let map = HashMap::from([("key", 1)]);
     /// let map = map.pin();
     /// let Entry::Occupied(entry) = map.entry("key") else { unreachable!() };
-    /// assert_eq!(entry.insert(2), &1);
+    /// map.insert("key", 10);
+    /// assert_eq!(entry.put(2), Some(&10));
     /// assert_eq!(map.get("key"), Some(&2));
     /// ```
-    pub fn insert(self, value: V) -> &'g V
+    pub fn put(self, value: V) -> Option<&'g V>
     where
         P: Into<K>,
     {
         let (old, _) = self.place.put(value);
-        old.unwrap_or(self.node).value()
+        old.map(Node::value)
     }
 
-    /// Removes the key, whatever value it has by now, and returns that; if others have removed it
-    /// already, the value that this entry saw.
+    /// Removes the very entry that was seen, and returns its value. `None`, and nothing is done, if
+    /// another thread has replaced or removed it: of many threads that remove what they saw, one is
+    /// told that it did.
     ///
-    /// Lock-free (guarantee **B**).
+    /// To remove the key whatever its value is by now: [`HashMap::remove`]. Lock-free (guarantee
+    /// **B**).
     ///
     /// ```
     /// # use splitmap::{Entry, HashMap};
     /// let map = HashMap::from([("key", 1)]);
     /// let map = map.pin();
     /// let Entry::Occupied(entry) = map.entry("key") else { unreachable!() };
-    /// assert_eq!(entry.remove(), &1);
-    /// assert_eq!(map.get("key"), None);
+    /// let Entry::Occupied(late) = map.entry("key") else { unreachable!() };
+    /// map.insert("key", 2);
+    /// assert_eq!(late.remove(), None);
+    /// assert_eq!(entry.remove(), None);
+    /// let Entry::Occupied(entry) = map.entry("key") else { unreachable!() };
+    /// assert_eq!(entry.remove(), Some(&2));
     /// ```
-    pub fn remove(self) -> &'g V {
-        self.remove_entry().1
+    #[must_use = "`None`: another thread has changed the key, and nothing was removed"]
+    pub fn remove(self) -> Option<&'g V> {
+        self.remove_entry().map(|(_, value)| value)
     }
 
     /// As [`remove`](Self::remove), with the key that was there.
@@ -490,37 +566,16 @@ where
     /// let map = HashMap::from([("key", 1)]);
     /// let map = map.pin();
     /// let Entry::Occupied(entry) = map.entry("key") else { unreachable!() };
-    /// assert_eq!(entry.remove_entry(), (&"key", &1));
+    /// assert_eq!(entry.remove_entry(), Some((&"key", &1)));
     /// ```
-    pub fn remove_entry(self) -> (&'g K, &'g V) {
-        let Place {
-            map, guard, hash, ..
-        } = self.place;
-        let removed = map.removal(hash, self.node.key(), |_| true, guard);
-        let node = removed.ok().flatten().unwrap_or(self.node);
-        (node.key(), node.value())
-    }
-
-    /// Removes the very entry that was there. False if others have replaced or removed it since.
-    ///
-    /// Lock-free (guarantee **B**).
-    ///
-    /// ```
-    /// # use splitmap::{Entry, HashMap};
-    /// let map = HashMap::from([("key", 1)]);
-    /// let map = map.pin();
-    /// let Entry::Occupied(entry) = map.entry("key") else { unreachable!() };
-    /// map.insert("key", 2);
-    /// assert!(!entry.remove_unchanged());
-    /// assert_eq!(map.get("key"), Some(&2));
-    /// ```
-    pub fn remove_unchanged(self) -> bool {
+    #[must_use = "`None`: another thread has changed the key, and nothing was removed"]
+    pub fn remove_entry(self) -> Option<(&'g K, &'g V)> {
         let Place {
             map, guard, hash, ..
         } = self.place;
         let is_seen = |node: &Node<K, V>| std::ptr::eq(node, self.node);
-        let removed = map.removal(hash, self.node.key(), is_seen, guard);
-        matches!(removed, Ok(Some(_)))
+        let node = map.removal(hash, self.node.key(), is_seen, guard).ok()??;
+        Some((node.key(), node.value()))
     }
 }
 
@@ -547,36 +602,13 @@ where
     G: Guard<R>,
     P: Into<K>,
 {
-    /// Inserts `value` and returns it, unless another thread inserts one first: that is returned
-    /// then, and `value` dropped. [`try_insert`](Self::try_insert) gives it back.
+    /// Inserts `value` and returns it, unless another thread has inserted the key first.
+    ///
+    /// An entry locks nothing: of many threads that saw the key absent, one inserts its value, and
+    /// the others are told. [`or_insert`](Self::or_insert) takes whichever value is there,
+    /// [`put`](Self::put) overwrites it.
     ///
     /// Allocates one node. Lock-free (guarantee **B**).
-    ///
-    /// ```
-    /// # use splitmap::{Entry, HashMap};
-    /// let map = HashMap::new();
-    /// let map = map.pin();
-    /// let Entry::Vacant(entry) = map.entry("key") else { unreachable!() };
-    /// assert_eq!(entry.insert(1), &1);
-    /// ```
-    pub fn insert(self, value: V) -> &'g V {
-        Entry::Vacant(self).or_insert(value)
-    }
-
-    /// As [`Entry::insert_entry`].
-    ///
-    /// ```
-    /// # use splitmap::{Entry, HashMap};
-    /// let map = HashMap::new();
-    /// let map = map.pin();
-    /// let Entry::Vacant(entry) = map.entry("key") else { unreachable!() };
-    /// assert_eq!(entry.insert_entry(1).get(), &1);
-    /// ```
-    pub fn insert_entry(self, value: V) -> OccupiedEntry<'g, K, V, S, R, G, &'g K> {
-        Entry::Vacant(self).insert_entry(value)
-    }
-
-    /// Inserts `value` and returns it, unless another thread inserts one first.
     ///
     /// # Errors
     ///
@@ -587,10 +619,11 @@ where
     /// let map = HashMap::new();
     /// let map = map.pin();
     /// let Entry::Vacant(entry) = map.entry("key") else { unreachable!() };
-    /// map.insert("key", 1);
-    /// assert_eq!(entry.try_insert(2).unwrap_err().current, &1);
+    /// let Entry::Vacant(late) = map.entry("key") else { unreachable!() };
+    /// assert_eq!(entry.insert(1), Ok(&1));
+    /// assert_eq!(late.insert(2).unwrap_err().current, &1);
     /// ```
-    pub fn try_insert(self, value: V) -> Result<&'g V, OccupiedError<'g, K, V>> {
+    pub fn insert(self, value: V) -> Result<&'g V, OccupiedError<'g, K, V>> {
         let Place {
             map,
             guard,
@@ -598,6 +631,80 @@ where
             key,
         } = self.place;
         map.try_insert_hashed(hash, key.into(), value, guard)
+    }
+
+    /// As [`insert`](Self::insert), and returns the entry that the key has then.
+    ///
+    /// # Errors
+    ///
+    /// As [`insert`](Self::insert).
+    ///
+    /// ```
+    /// # use splitmap::{Entry, HashMap};
+    /// let map = HashMap::new();
+    /// let map = map.pin();
+    /// let Entry::Vacant(entry) = map.entry("key") else { unreachable!() };
+    /// assert_eq!(entry.insert_entry(1).unwrap().get(), &1);
+    /// ```
+    #[expect(
+        clippy::type_complexity,
+        reason = "an alias would hide the entry's parameters"
+    )]
+    pub fn insert_entry(
+        self,
+        value: V,
+    ) -> Result<OccupiedEntry<'g, K, V, S, R, G, &'g K>, OccupiedError<'g, K, V>> {
+        let Place {
+            map,
+            guard,
+            hash,
+            key,
+        } = self.place;
+        let node = map.try_insert_node(hash, key.into(), value, guard)?;
+        let key = node.key();
+        let place = Place {
+            map,
+            guard,
+            hash,
+            key,
+        };
+        Ok(OccupiedEntry { place, node })
+    }
+
+    /// Inserts `value` and returns it; if another thread has inserted the key first, drops `value`
+    /// and returns the value that is there. Does not say which: [`insert`](Self::insert) does.
+    ///
+    /// Allocates one node. Lock-free (guarantee **B**).
+    ///
+    /// ```
+    /// # use splitmap::{Entry, HashMap};
+    /// let map = HashMap::new();
+    /// let map = map.pin();
+    /// let Entry::Vacant(entry) = map.entry("key") else { unreachable!() };
+    /// map.insert("key", 1);
+    /// assert_eq!(entry.or_insert(2), &1);
+    /// ```
+    pub fn or_insert(self, value: V) -> &'g V {
+        Entry::Vacant(self).or_insert(value)
+    }
+
+    /// Inserts `value`, whatever has happened meanwhile, and returns the value of another thread
+    /// that it replaced, if there was one.
+    ///
+    /// Allocates one node. Lock-free (guarantee **B**).
+    ///
+    /// ```
+    /// # use splitmap::{Entry, HashMap};
+    /// let map = HashMap::new();
+    /// let map = map.pin();
+    /// let Entry::Vacant(entry) = map.entry("key") else { unreachable!() };
+    /// map.insert("key", 1);
+    /// assert_eq!(entry.put(2), Some(&1));
+    /// assert_eq!(map.get("key"), Some(&2));
+    /// ```
+    pub fn put(self, value: V) -> Option<&'g V> {
+        let (old, _) = self.place.put(value);
+        old.map(Node::value)
     }
 }
 

@@ -24,7 +24,7 @@ mod sync;
 
 pub use builder::HashMapBuilder;
 pub use compute::{Compute, Operation};
-pub use entry::{Entry, EntryRef, Modified, OccupiedEntry, VacantEntry};
+pub use entry::{ChangedError, Entry, EntryRef, Modified, OccupiedEntry, VacantEntry};
 pub use equivalent::Equivalent;
 pub use hashing::{DefaultHashBuilder, DefaultHasher};
 pub use iter::{Cursor, Drain, IntoIter, Iter, IterMut, Keys, Scan, Values, ValuesMut};

@@ -542,6 +542,9 @@ where
 
     /// Removes every entry that `keep` refuses. Asks once for each entry that is present
     /// throughout; for a value that is replaced after it was refused, once more for the new one.
+    /// That `keep` refused an entry does not say that this call removed it: another thread may have
+    /// removed or replaced it first. To count removals, or add up what was removed, use
+    /// [`remove_if`](Self::remove_if).
     /// (So a `keep` that replaces the entry which it then refuses is asked without end.)
     /// Costs a walk over the map and a removal for each refused entry; lock-free. Shrinks a table
     /// that is too wide then.
@@ -767,8 +770,20 @@ where
         value: V,
         guard: &'g impl Guard<R>,
     ) -> Result<&'g V, OccupiedError<'g, K, V>> {
+        self.try_insert_node(hash, key, value, guard)
+            .map(Node::value)
+    }
+
+    /// As `try_insert_hashed`: the node.
+    pub(crate) fn try_insert_node<'g>(
+        &'g self,
+        hash: u64,
+        key: K,
+        value: V,
+        guard: &'g impl Guard<R>,
+    ) -> Result<&'g Node<K, V>, OccupiedError<'g, K, V>> {
         match self.inserted(hash, key, || value, guard) {
-            Inserted::New(node) => Ok(node.value()),
+            Inserted::New(node) => Ok(node),
             Inserted::Present { node, key, value } => Err(OccupiedError {
                 key,
                 not_inserted: value.made(),

@@ -134,8 +134,11 @@ fn occupied_or_vacant_against_clear() {
             let turn_over = |map: &Map| {
                 let map = map.pin();
                 match map.entry(KEY) {
-                    Entry::Occupied(entry) => (Some(*entry.get()), *entry.remove()),
-                    Entry::Vacant(entry) => (None, *entry.insert(1)),
+                    Entry::Occupied(entry) => {
+                        let seen = entry.get();
+                        (Some(*seen), *map.remove(entry.key()).unwrap_or(seen))
+                    }
+                    Entry::Vacant(entry) => (None, *entry.or_insert(1)),
                 }
             };
             let or_insert = |map: &Map| *map.pin().entry(KEY).or_insert(2);
@@ -179,7 +182,7 @@ fn unchanged_against_insert_and_clear() {
             let remove = |map: &Map| {
                 let map = map.pin();
                 match map.entry(KEY) {
-                    Entry::Occupied(entry) => (Some(*entry.get()), entry.remove_unchanged()),
+                    Entry::Occupied(entry) => (Some(*entry.get()), entry.remove().is_some()),
                     Entry::Vacant(_) => (None, false),
                 }
             };

@@ -38,8 +38,10 @@ pub fn rows() -> Vec<Row> {
         map.entry("a").insert(5) => map.entry("a").insert_entry(5).get();
         map.entry("a").key() => map.entry("a").key();
         map.entry("a").into_key() => map.entry("a").into_key();
-        if let dashmap::Entry::Occupied(e) = map.entry("a") { e.remove() } else { 0 } => if let splitmap::Entry::Occupied(e) = map.entry("a") { *e.remove() } else { 0 };
-        if let dashmap::Entry::Occupied(mut e) = map.entry("a") { e.insert(5) } else { 0 } => if let splitmap::Entry::Occupied(e) = map.entry("a") { *e.insert(5) } else { 0 };
+        if let dashmap::Entry::Occupied(e) = map.entry("a") { e.remove() } else { 0 } => if let splitmap::Entry::Occupied(e) = map.entry("a") { *e.remove().unwrap() } else { 0 };
+        if let dashmap::Entry::Occupied(mut e) = map.entry("a") { e.insert(5) } else { 0 } => if let splitmap::Entry::Occupied(e) = map.entry("a") { *e.insert(5).unwrap() } else { 0 };
+        if let dashmap::Entry::Vacant(e) = map.entry("c") { *e.insert(3) } else { 0 } => if let splitmap::Entry::Vacant(e) = map.entry("c") { *e.insert(3).unwrap() } else { 0 };
+        if let dashmap::Entry::Vacant(e) = map.entry("c") { *e.insert_entry(3).get() } else { 0 } => if let splitmap::Entry::Vacant(e) = map.entry("c") { *e.insert_entry(3).unwrap().get() } else { 0 };
         map.try_entry("c").unwrap().or_insert(3) => map.entry("c").or_insert(3);
         map.iter().map(|r| *r.value()).sum::<u32>() => map.values().sum::<u32>();
         map.iter().map(|r| (*r.key(), *r.value())).collect::<BTreeMap<_, _>>() => map.iter().collect::<BTreeMap<_, _>>();

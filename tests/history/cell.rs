@@ -35,15 +35,15 @@ pub enum Operation {
     Remove,
     RemoveIf(Condition),
     ReplaceIf(Condition, Value),
-    /// `insert` of an entry that was occupied: replaces what is there by now. (`insert_entry` does
+    /// `put` of an entry that was occupied: replaces what is there by now. (`insert_entry` does
     /// not say what was there: no history has it.)
     InsertByEntry {
         seen: Value,
         value: Value,
     },
-    /// `remove` of an entry that was occupied, with this value: removes what is there by now.
+    /// The map's `remove` of an entry's key that had this value: removes what is there by now.
     RemoveByEntry(Value),
-    /// `remove_unchanged` of an entry with this value, which no other ever has.
+    /// `remove` of an entry with this value, which no other ever has.
     RemoveUnchanged(Value),
     /// What a walk saw of the key: a read.
     Walk,

@@ -52,44 +52,61 @@ fn what_was_there_stays_what_the_entry_saw() {
 }
 
 #[test]
-fn an_occupied_entry_changes_what_is_there_by_now() {
+fn an_occupied_entry_changes_what_it_saw_and_nothing_else() {
     let map = map();
     let map = map.pin();
-
-    let entry = occupied!(map.entry("one"));
-    map.insert("one", 10);
-    assert_eq!(entry.insert(11), &10, "the value that it replaced");
-    assert_eq!(map.get("one"), Some(&11));
-
-    let entry = occupied!(map.entry("one"));
-    map.remove("one");
-    assert_eq!(entry.insert(12), &11, "the value that it saw");
-    assert_eq!(map.get("one"), Some(&12));
-
-    let entry = occupied!(map.entry("one"));
-    map.insert("one", 13);
-    assert_eq!(entry.remove_entry(), (&"one", &13));
+    assert_eq!(occupied!(map.entry("one")).insert(10), Ok(&1));
+    assert_eq!(occupied!(map.entry("one")).remove(), Some(&10));
     assert_eq!(map.get("one"), None);
-
     let entry = occupied!(map.entry("two"));
-    map.remove("two");
-    assert_eq!(entry.remove(), &2, "the value that it saw");
-    assert_eq!(map.len(), 0);
+    assert_eq!(entry.remove_entry(), Some((&"two", &2)));
+    assert!(map.is_empty());
+
+    map.insert("one", 1);
+    let late = || occupied!(map.entry("one"));
+    let (insert, remove, remove_entry) = (late(), late(), late());
+    map.insert("one", 1);
+    let error = insert.insert(11).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        r#"failed to insert 11, the entry of "one" was replaced: it has the value 1"#
+    );
+    assert_eq!(
+        (error.key, error.not_inserted, error.current),
+        ("one", 11, Some(&1)),
+        "an equal value, another entry"
+    );
+    assert_eq!((remove.remove(), remove_entry.remove_entry()), (None, None));
+    assert_eq!(map.get("one"), Some(&1));
+
+    let (insert, remove) = (late(), late());
+    map.remove("one");
+    let error = insert.insert(12).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        r#"failed to insert 12, the entry of "one" was removed"#
+    );
+    assert_eq!((error.current, remove.remove()), (None, None));
+    assert!(map.is_empty());
 }
 
 #[test]
-fn an_unchanged_entry_is_removed_and_no_other() {
+fn put_writes_whatever_is_there_by_now() {
     let map = map();
     let map = map.pin();
-    let entry = occupied!(map.entry("one"));
-    map.insert("one", 1);
-    assert!(!entry.remove_unchanged(), "an equal value, another entry");
-    assert_eq!(map.get("one"), Some(&1));
-    assert!(occupied!(map.entry("one")).remove_unchanged());
-    let entry = occupied!(map.entry("two"));
-    map.remove("two");
-    assert!(!entry.remove_unchanged());
-    assert!(map.is_empty());
+    let (entry, removed) = (occupied!(map.entry("one")), occupied!(map.entry("one")));
+    map.insert("one", 10);
+    assert_eq!(entry.put(11), Some(&10), "the value that it replaced");
+    assert_eq!(map.get("one"), Some(&11));
+    map.remove("one");
+    assert_eq!(removed.put(12), None);
+    assert_eq!(map.get("one"), Some(&12));
+
+    assert_eq!(vacant!(map.entry("three")).put(3), None);
+    let entry = vacant!(map.entry("four"));
+    map.insert("four", 4);
+    assert_eq!(entry.put(40), Some(&4));
+    assert_eq!(map.get("four"), Some(&40));
 }
 
 #[test]
@@ -99,23 +116,62 @@ fn a_vacant_entry_gives_way_to_what_has_come() {
 
     let entry = vacant!(map.entry("three"));
     assert_eq!(entry.key(), &"three");
-    assert_eq!(entry.insert(3), &3);
+    assert_eq!(entry.insert(3), Ok(&3));
     assert_eq!(vacant!(map.entry("four")).into_key(), "four");
 
-    let (entry, refused) = (vacant!(map.entry("four")), vacant!(map.entry("four")));
+    let late = || vacant!(map.entry("four"));
+    let (insert, or_insert, insert_entry) = (late(), late(), late());
     map.insert("four", 4);
-    assert_eq!(entry.insert(40), &4);
-    let error = refused.try_insert(41).unwrap_err();
+    let error = insert.insert(40).unwrap_err();
     assert_eq!(
         (error.key, error.not_inserted, error.current),
-        ("four", 41, &4)
+        ("four", 40, &4)
     );
-    let entry = vacant!(map.entry("five"));
-    assert_eq!(entry.try_insert(5).ok(), Some(&5));
-    let entry = vacant!(map.entry("six"));
-    map.insert("six", 6);
-    assert_eq!(entry.insert_entry(60).remove(), &60, "whatever is there");
-    assert_eq!(map.len(), 5);
+    assert_eq!(or_insert.or_insert(41), &4);
+    let error = insert_entry.insert_entry(42).unwrap_err();
+    assert_eq!((error.not_inserted, error.current), (42, &4));
+    let entry = vacant!(map.entry("five")).insert_entry(5).unwrap();
+    assert_eq!((entry.key(), entry.remove()), (&"five", Some(&5)));
+    assert_eq!(map.len(), 4);
+}
+
+/// What is written with DashMap, where an entry locks: threads that count what they insert, add to
+/// what they see, and count what they remove. Nothing is counted twice, and nothing is lost.
+#[test]
+fn of_many_threads_that_saw_the_same_one_succeeds() {
+    const THREADS: u64 = 4;
+    const KEYS: u64 = 2_000;
+    let map: HashMap<u64, u64> = HashMap::default();
+    let start = Barrier::new(THREADS as usize);
+    let work = |act: &(dyn Fn(u64) -> u64 + Sync)| -> u64 {
+        thread::scope(|scope| {
+            let each = || {
+                start.wait();
+                (0..KEYS).map(act).sum::<u64>()
+            };
+            let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(each)).collect();
+            let counts = threads.into_iter().map(|thread| thread.join().unwrap());
+            counts.sum::<u64>()
+        })
+    };
+    let inserted = work(&|key| match map.pin().entry(key) {
+        Entry::Vacant(entry) => entry.insert(0).is_ok().into(),
+        Entry::Occupied(_) => 0,
+    });
+    assert_eq!(inserted, KEYS);
+    let added = work(&|key| match map.pin().entry(key % 3) {
+        Entry::Occupied(entry) => {
+            let value = entry.get() + 1;
+            entry.insert(value).is_ok().into()
+        }
+        Entry::Vacant(_) => unreachable!(),
+    });
+    assert_eq!(added, map.pin().values().sum());
+    let removed = work(&|key| match map.pin().entry(key) {
+        Entry::Occupied(entry) => entry.remove().is_some().into(),
+        Entry::Vacant(_) => 0,
+    });
+    assert_eq!((removed, map.len()), (KEYS, 0));
 }
 
 #[test]
@@ -203,7 +259,7 @@ fn it_is_put_there_whatever_is_there() {
         let entry = entry.insert_entry(value);
         assert_eq!((entry.key(), entry.get()), (&key, &value));
         assert_eq!(map.get(key), Some(&value));
-        assert_eq!(entry.remove(), &value);
+        assert_eq!(entry.remove(), Some(&value));
         assert_eq!(map.get(key), None);
     }
     assert_eq!(map.entry("six").into_key(), "six");
@@ -240,7 +296,7 @@ fn a_borrowed_key_is_made_an_owned_one_only_to_be_inserted() {
     assert_eq!(map.entry_ref("key").or_insert(2), &1);
     assert_eq!(map.entry_ref("key").key(), &"key");
     assert_eq!(occupied!(map.entry_ref("key")).get(), &1);
-    assert_eq!(occupied!(map.entry_ref("key")).remove_entry().1, &1);
+    assert_eq!(occupied!(map.entry_ref("key")).remove(), Some(&1));
     assert_eq!(vacant!(map.entry_ref("key")).key(), &"key");
     assert_eq!(made(), 0);
     assert_eq!(map.entry_ref("key").insert_entry(3).get(), &3);

@@ -211,27 +211,34 @@ impl Map for Watched {
             Entry::Occupied(entry) => {
                 let end = end(Some(*entry.get()));
                 recorder.call(key, end, || match end {
-                    Operation::InsertByEntry { value, .. } => {
-                        Outcome::ThereOrSeen(*entry.insert(value))
+                    Operation::InsertByEntry { seen, value } => {
+                        Outcome::ThereOrSeen(entry.put(value).copied().unwrap_or(seen))
                     }
-                    Operation::RemoveByEntry(_) => Outcome::ThereOrSeen(*entry.remove()),
-                    Operation::RemoveUnchanged(seen) if entry.remove_unchanged() => {
-                        Outcome::Removed(seen)
+                    Operation::RemoveByEntry(seen) => {
+                        Outcome::ThereOrSeen(map.remove(entry.key()).copied().unwrap_or(seen))
                     }
-                    Operation::RemoveUnchanged(_) => Outcome::Left,
+                    // The condition: that the value is the one that was seen.
+                    Operation::ReplaceIf(_, value) => match entry.insert(value) {
+                        Ok(old) => Outcome::Wrote(Some(*old)),
+                        Err(error) => Outcome::Kept(error.current.copied()),
+                    },
+                    Operation::RemoveUnchanged(_) => entry
+                        .remove()
+                        .map_or(Outcome::Left, |&old| Outcome::Removed(old)),
                     other => unreachable!("{other:?} is no end of an occupied entry"),
                 })
             }
             Entry::Vacant(entry) => {
                 let end = end(None);
                 recorder.call(key, end, || match end {
-                    Operation::TryInsert(value) => match entry.try_insert(value) {
+                    Operation::TryInsert(value) => match entry.insert(value) {
                         Ok(_) => Outcome::Wrote(None),
                         Err(error) => Outcome::Kept(Some(*error.current)),
                     },
                     Operation::GetOrInsert(value) => {
-                        Outcome::inserted_or_found(value, *entry.insert(value))
+                        Outcome::inserted_or_found(value, *entry.or_insert(value))
                     }
+                    Operation::Insert(value) => Outcome::Wrote(entry.put(value).copied()),
                     other => unreachable!("{other:?} is no end of a vacant entry"),
                 })
             }

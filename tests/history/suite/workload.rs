@@ -215,12 +215,14 @@ fn by_what_is_there(number: usize, draws: &mut Draws, is_flood: bool, value: Val
 
 /// By which operation an entry ends.
 fn ends(draws: &mut Draws, value: Value) -> impl FnOnce(Option<Value>) -> Operation + use<> {
-    let number = draws.below(3);
+    let number = draws.below(4);
     move |seen| match (seen, number) {
         (Some(seen), 0) => Operation::InsertByEntry { seen, value },
         (Some(seen), 1) => Operation::RemoveByEntry(seen),
+        (Some(seen), 2) => Operation::ReplaceIf(Condition::Is(seen), value),
         (Some(seen), _) => Operation::RemoveUnchanged(seen),
         (None, 0) => Operation::TryInsert(value),
+        (None, 1) => Operation::Insert(value),
         (None, _) => Operation::GetOrInsert(value),
     }
 }
