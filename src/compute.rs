@@ -43,11 +43,49 @@ pub enum Compute<'g, K, V, T> {
     },
     /// The key was present with this entry, and is removed.
     Removed(&'g K, &'g V),
+    /// The key was to be removed, and is absent: nothing has changed.
+    Absent,
     /// Nothing has changed.
     Aborted(T),
 }
 
-fn entry<K, V>(node: &Node<K, V>) -> (&K, &V) {
+impl<V, T> From<Operation<V, T>> for Decision<V, T> {
+    fn from(operation: Operation<V, T>) -> Self {
+        match operation {
+            Operation::Insert(value) => Decision::Put(value),
+            Operation::Remove => Decision::Remove,
+            Operation::Abort(answer) => Decision::Leave(answer),
+        }
+    }
+}
+
+/// What `update_or_insert_with` decides: a new value from the one there is, or the one that `make`
+/// makes, once at most. Gets the value that it gave before and that was not needed.
+pub(crate) fn put_or_update<'g, K: 'g, V: 'g>(
+    mut update: impl FnMut(&V) -> V,
+    make: impl FnOnce() -> V,
+) -> impl FnMut(Option<(&'g K, &'g V)>, Option<V>) -> Decision<V, Infallible> {
+    let (mut make, mut made) = (Some(make), None);
+    let mut last_was_made = false;
+    move |entry, lost| {
+        if last_was_made {
+            made = lost;
+        } else {
+            // Not at the end: if its destructor panics there, the new value leaks.
+            drop(lost);
+        }
+        last_was_made = entry.is_none();
+        Decision::Put(match entry {
+            Some((_, value)) => update(value),
+            None => made.take().unwrap_or_else(|| {
+                let make = make.take().expect("what was made came back");
+                make()
+            }),
+        })
+    }
+}
+
+pub(crate) fn entry<K, V>(node: &Node<K, V>) -> (&K, &V) {
     (node.key(), node.value())
 }
 
@@ -96,28 +134,11 @@ where
         &'g self,
         hash: u64,
         key: K,
-        mut update: impl FnMut(&V) -> V,
+        update: impl FnMut(&V) -> V,
         make: impl FnOnce() -> V,
         guard: &'g impl Guard<R>,
     ) -> &'g V {
-        let (mut make, mut made) = (Some(make), None);
-        let mut last_was_made = false;
-        let decide = |entry: Option<(_, &V)>, lost: Option<V>| {
-            if last_was_made {
-                made = lost;
-            } else {
-                // Not at the end: if its destructor panics there, the new value leaks.
-                drop(lost);
-            }
-            last_was_made = entry.is_none();
-            Decision::<V, Infallible>::Put(match entry {
-                Some((_, value)) => update(value),
-                None => made.take().unwrap_or_else(|| {
-                    let make = make.take().expect("what was made came back");
-                    make()
-                }),
-            })
-        };
+        let decide = put_or_update(update, make);
         match self.decide(hash, key, decide, guard) {
             Computed::Inserted(node) => node.value(),
             Computed::Replaced(replaced) => replaced.new.value(),
@@ -146,7 +167,7 @@ where
         }
     }
 
-    /// Puts a value in the place of the very node that was seen.
+    /// Puts a value in the place of the very node that was seen: the new node.
     pub(crate) fn exchange_hashed<'g>(
         &'g self,
         hash: u64,
@@ -154,7 +175,7 @@ where
         value: V,
         seen: &'g Node<K, V>,
         guard: &'g impl Guard<R>,
-    ) -> Result<(), ChangedError<'g, K, V>> {
+    ) -> Result<&'g Node<K, V>, ChangedError<'g, K, V>> {
         let mut value = Some(value);
         let decide = |node: Option<&'g Node<K, V>>, lost: Option<V>| {
             let value = lost.or_else(|| value.take()).expect("given once");
@@ -165,7 +186,7 @@ where
             }
         };
         match self.computed(hash, key, decide, guard) {
-            Computed::Replaced(_) => Ok(()),
+            Computed::Replaced(replaced) => Ok(replaced.new),
             Computed::Left(key, (not_inserted, current)) => Err(ChangedError {
                 key,
                 not_inserted,
@@ -181,14 +202,13 @@ where
     /// The closure is called once, and once more for each other entry that it meets because
     /// others, or it itself, change the key meanwhile; a value that it gave for an earlier one is
     /// dropped. It is not called under any lock, and may use this map. `Remove` of a key that is
-    /// absent is answered by the panic below.
+    /// absent changes nothing, and is answered by [`Compute::Absent`].
     ///
     /// Allocates a node for `Insert`. Lock-free (guarantee **B**) but for what the closure does.
     ///
     /// # Panics
     ///
-    /// If the closure does; the map is as if this had not been called. If it wants a key removed
-    /// that is absent.
+    /// If the closure does; the map is as if this had not been called.
     ///
     /// ```
     /// use splitmap::{Compute, HashMap, Operation};
@@ -212,18 +232,7 @@ where
     ) -> Compute<'g, K, V, T> {
         let decide = |entry: Option<_>, lost| {
             drop(lost);
-            let is_absent = entry.is_none();
-            match compute(entry) {
-                Operation::Insert(value) => Decision::Put(value),
-                Operation::Remove => {
-                    assert!(
-                        !is_absent,
-                        "splitmap: a key that is absent cannot be removed"
-                    );
-                    Decision::Remove
-                }
-                Operation::Abort(answer) => Decision::Leave(answer),
-            }
+            compute(entry).into()
         };
         match self.decide(self.hash(&key), key, decide, guard) {
             Computed::Inserted(node) => Compute::Inserted(node.key(), node.value()),
@@ -237,7 +246,7 @@ where
                 drop(key);
                 Compute::Aborted(answer)
             }
-            Computed::Absent => unreachable!("decided for a key that is present"),
+            Computed::Absent => Compute::Absent,
         }
     }
 

@@ -509,7 +509,7 @@ where
             key,
         } = self.place;
         map.exchange_hashed(hash, key.into(), value, self.node, guard)
-            .map(|()| self.node.value())
+            .map(|_| self.node.value())
     }
 
     /// Inserts `value`, whatever is there by now, with the key that was given, and returns the value

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod builder;
+mod by_ref;
 mod compute;
 mod entry;
 pub mod guide;

@@ -293,6 +293,58 @@ where
         self.map.compute(key, compute, &self.guard)
     }
 
+    /// See [`HashMap::update_ref`].
+    pub fn update_ref<Q>(&self, key: &Q, update: impl FnMut(&V) -> V) -> Option<&V>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+        K: Clone,
+    {
+        self.map.update_ref(key, update, &self.guard)
+    }
+
+    /// See [`HashMap::update_or_insert_ref`].
+    pub fn update_or_insert_ref<'q, Q>(
+        &self,
+        key: &'q Q,
+        update: impl FnMut(&V) -> V,
+        value: V,
+    ) -> &V
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+        K: Clone + From<&'q Q>,
+    {
+        self.map
+            .update_or_insert_ref(key, update, value, &self.guard)
+    }
+
+    /// See [`HashMap::update_or_insert_with_ref`].
+    pub fn update_or_insert_with_ref<'q, Q>(
+        &self,
+        key: &'q Q,
+        update: impl FnMut(&V) -> V,
+        make: impl FnOnce() -> V,
+    ) -> &V
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+        K: Clone + From<&'q Q>,
+    {
+        self.map
+            .update_or_insert_with_ref(key, update, make, &self.guard)
+    }
+
+    /// See [`HashMap::compute_ref`].
+    pub fn compute_ref<'g, 'q, Q, T>(
+        &'g self,
+        key: &'q Q,
+        compute: impl FnMut(Option<(&'g K, &'g V)>) -> Operation<V, T>,
+    ) -> Compute<'g, K, V, T>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+        K: Clone + From<&'q Q>,
+    {
+        self.map.compute_ref(key, compute, &self.guard)
+    }
+
     /// See [`HashMap::remove_if`].
     pub fn remove_if<Q>(
         &self,

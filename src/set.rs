@@ -18,6 +18,7 @@ use std::hash::{BuildHasher, Hash};
 use equivalent::Equivalent;
 
 use crate::compute::{Compute, Operation};
+use crate::entry::Entry;
 use crate::hashing::DefaultHashBuilder;
 use crate::iter::Cursor;
 use crate::map::HashMap;
@@ -332,6 +333,28 @@ where
         self.map.try_insert(value, (), guard).is_ok()
     }
 
+    /// As [`insert`](Self::insert), for a borrowed value: an owned one is made of it only if it is
+    /// absent.
+    ///
+    /// A second search of the bucket is what that costs if it is absent.
+    ///
+    /// ```
+    /// let set = splitmap::HashSet::<String>::new();
+    /// let guard = set.guard();
+    /// assert!(set.insert_ref("value", &guard));
+    /// assert!(!set.insert_ref("value", &guard));
+    /// ```
+    pub fn insert_ref<'q, Q>(&self, value: &'q Q, guard: &impl Guard<R>) -> bool
+    where
+        Q: Equivalent<T> + Hash + ?Sized,
+        T: From<&'q Q>,
+    {
+        match self.map.entry_ref(value, guard) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(entry) => entry.insert(()).is_ok(),
+        }
+    }
+
     /// The set's own value that equals this one, which is inserted first if there is none, and
     /// else dropped: as [`insert`](Self::insert).
     ///
@@ -348,7 +371,7 @@ where
         };
         match self.map.compute(value, insert, guard) {
             Compute::Inserted(value, ()) | Compute::Aborted(value) => value,
-            Compute::Updated { .. } | Compute::Removed(..) => {
+            Compute::Updated { .. } | Compute::Removed(..) | Compute::Absent => {
                 unreachable!("a value that is there stays")
             }
         }

@@ -651,7 +651,7 @@ impl<K: Key, R: Reclaim<Retired<K, Counted>>> Worker<'_, K, R> {
                     Compute::Inserted(..) => Outcome::Wrote(None),
                     Compute::Updated { old, .. } => Outcome::Wrote(Some(read(old.1))),
                     Compute::Removed(_, value) => Outcome::Removed(read(value)),
-                    Compute::Aborted(()) => unreachable!("nothing aborts"),
+                    Compute::Aborted(()) | Compute::Absent => unreachable!("nothing aborts"),
                 }
             }
             Operation::RemoveIf(when) => {

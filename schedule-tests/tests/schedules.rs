@@ -550,6 +550,7 @@ fn call(map: &Map, books: &Arc<Books>, key: u64, operation: Operation) -> Outcom
             Compute::Updated { old, .. } => Outcome::Wrote(Some(number(old.1))),
             Compute::Removed(_, value) => Outcome::Removed(number(value)),
             Compute::Aborted(seen) => Outcome::Kept(seen),
+            Compute::Absent => Outcome::Kept(None),
         }
     };
     match operation {

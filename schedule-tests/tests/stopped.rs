@@ -471,7 +471,9 @@ impl Client {
         let (old, new) = match self.map.compute(key, compute, guard) {
             Compute::Inserted(_, new) => (None, new),
             Compute::Updated { old, new } => (Some(old.1.number()), new.1),
-            Compute::Removed(..) | Compute::Aborted(()) => unreachable!("it wants an entry"),
+            Compute::Removed(..) | Compute::Aborted(()) | Compute::Absent => {
+                unreachable!("it wants an entry")
+            }
         };
         let new = new.number();
         self.agree(key, old);

@@ -190,6 +190,15 @@ where
         self.set.insert(value, &self.guard)
     }
 
+    /// See [`HashSet::insert_ref`].
+    pub fn insert_ref<'q, Q>(&self, value: &'q Q) -> bool
+    where
+        Q: Equivalent<T> + Hash + ?Sized,
+        T: From<&'q Q>,
+    {
+        self.set.insert_ref(value, &self.guard)
+    }
+
     /// See [`HashSet::get_or_insert`].
     pub fn get_or_insert(&self, value: T) -> &T {
         self.set.get_or_insert(value, &self.guard)

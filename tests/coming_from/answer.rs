@@ -175,7 +175,7 @@ impl Answer for flurry::TryInsertError<'_, u32> {
 }
 
 macro_rules! computed {
-    ($($map:ident),*) => {
+    ($($map:ident $(with $absent:ident)?),*) => {
         $(impl<T: Answer> Answer for $map::Compute<'_, &'static str, u32, T> {
             fn text(&self) -> String {
                 match self {
@@ -183,13 +183,14 @@ macro_rules! computed {
                     $map::Compute::Updated { old, new } => format!("{old:?} became {new:?}"),
                     $map::Compute::Removed(key, value) => format!("removed {key} {value}"),
                     $map::Compute::Aborted(why) => format!("aborted {}", why.text()),
+                    $($map::Compute::$absent => String::from("absent"),)?
                 }
             }
         })*
     };
 }
 
-computed!(splitmap, papaya);
+computed!(splitmap with Absent, papaya);
 
 /// The answer of a set is its values, sorted.
 fn values<'a>(values: impl Iterator<Item = &'a &'static str>) -> String {

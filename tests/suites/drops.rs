@@ -572,7 +572,9 @@ fn threads_that_compute_drop_nothing_twice() {
                                 alive(new.1);
                             }
                             Compute::Aborted(value) => alive(&value),
-                            Compute::Inserted(..) => unreachable!("it never wants that"),
+                            Compute::Inserted(..) | Compute::Absent => {
+                                unreachable!("it never wants that")
+                            }
                         },
                         3 => alive(pinned.update_or_insert(key, update, make())),
                         _ => match pinned.remove_if(&key, |_, value| value.number % 3 > 0) {

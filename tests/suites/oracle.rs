@@ -550,6 +550,7 @@ macro_rules! perform {
                         Some((Some(keep(old.1)), Some(keep(new.1))))
                     }
                     Compute::Removed(_, value) => Some((Some(keep(value)), None)),
+                    Compute::Absent => None,
                     Compute::Aborted(answer) => {
                         assert_eq!(answer, map.get(&Id(id) $(, $guard)?).map(|value| **value));
                         None

@@ -968,18 +968,6 @@ fn a_closure_that_panics_later_has_no_effect() {
     }
 }
 
-#[test]
-fn removing_a_key_that_is_absent_is_refused_by_a_panic() {
-    let map = HashMap::<i32, i32>::default();
-    let remove = || map.pin().compute(1, |_| Wanted::<_, ()>::Remove) == Compute::Aborted(());
-    let panic = catch_unwind(AssertUnwindSafe(remove)).unwrap_err();
-    let message = panic.downcast_ref::<&str>().unwrap();
-    assert!(message.contains("a key that is absent cannot be removed"));
-    assert_eq!((map.len(), map.capacity()), (0, 0));
-    map.pin().insert(1, 2);
-    assert_eq!(map.get_cloned(&1), Some(2));
-}
-
 /// Changes in place, until one panics: those that were made stay.
 #[test]
 fn a_walk_that_panics_has_changed_a_part() {

@@ -844,7 +844,9 @@ fn tickets_move_by_compute() {
                                 counts[2] += 1;
                                 continue;
                             }
-                            Compute::Inserted(..) => unreachable!("there was none"),
+                            Compute::Inserted(..) | Compute::Absent => {
+                                unreachable!("there was none")
+                            }
                         }
                         let given = pinned.compute(to, |entry| {
                             give_way(&mut draws);

@@ -93,8 +93,8 @@ impl Watched {
             };
             match action {
                 Action::Insert(value) => Wanted::Insert(value),
-                Action::Remove if seen.is_some() => Wanted::Remove,
-                Action::Remove | Action::Abort => Wanted::Abort(seen),
+                Action::Remove => Wanted::Remove,
+                Action::Abort => Wanted::Abort(seen),
             }
         });
         match computed {
@@ -102,6 +102,7 @@ impl Watched {
             Compute::Updated { old, .. } => Outcome::Wrote(Some(*old.1)),
             Compute::Removed(_, &value) => Outcome::Removed(value),
             Compute::Aborted(seen) => Outcome::Kept(seen),
+            Compute::Absent => Outcome::Kept(None),
         }
     }
 }

@@ -1,0 +1,206 @@
+//! Changes by a borrowed key: [`update_ref`](HashMap::update_ref) and its kin, which make an owned key
+//! only for an entry that is written.
+//!
+//! They look for the entry, ask the closure, and then change the very entry that it saw; if another
+//! thread was faster, they ask again. The core's own loop starts from an owned key.
+
+#![forbid(unsafe_code)]
+
+use std::convert::Infallible;
+use std::hash::{BuildHasher, Hash};
+
+use equivalent::Equivalent;
+
+use crate::compute::{Compute, Operation, entry};
+use crate::map::HashMap;
+use crate::raw::{Decision, Node, Retired};
+use crate::reclaim::{Guard, Reclaim};
+
+impl<K, V, S, R> HashMap<K, V, S, R>
+where
+    K: Hash + Eq,
+    S: BuildHasher,
+    R: Reclaim<Retired<K, V>>,
+{
+    /// Does with a key what `decide` says, which sees its entry, and the value that it gave before if
+    /// another thread has changed the key since. `own` makes a key for the place of this entry.
+    fn decide_ref<'g, Q, T>(
+        &'g self,
+        key: &Q,
+        mut decide: impl FnMut(Option<(&'g K, &'g V)>, Option<V>) -> Decision<V, T>,
+        mut own: impl FnMut(Option<&'g Node<K, V>>) -> K,
+        guard: &'g impl Guard<R>,
+    ) -> Compute<'g, K, V, T>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        let hash = self.hash(key);
+        // What an earlier round has made, and not used up.
+        let (mut owned, mut lost) = (None, None);
+        loop {
+            let seen = self.find_hashed(hash, key, guard);
+            let value = match (decide(seen.map(entry), lost.take()), seen) {
+                (Decision::Put(value), _) => value,
+                (Decision::Leave(answer), _) => return Compute::Aborted(answer),
+                (Decision::Remove, None) => return Compute::Absent,
+                (Decision::Remove, Some(seen)) => {
+                    let is_seen = |node: &Node<K, V>| std::ptr::eq(node, seen);
+                    match self.removal(hash, seen.key(), is_seen, guard) {
+                        Ok(Some(node)) => return Compute::Removed(node.key(), node.value()),
+                        Ok(None) | Err(_) => continue,
+                    }
+                }
+            };
+            let key = owned.take().unwrap_or_else(|| own(seen));
+            (owned, lost) = match seen {
+                None => match self.try_insert_node(hash, key, value, guard) {
+                    Ok(node) => return Compute::Inserted(node.key(), node.value()),
+                    Err(refused) => (Some(refused.key), Some(refused.not_inserted)),
+                },
+                Some(seen) => match self.exchange_hashed(hash, key, value, seen, guard) {
+                    Ok(node) => {
+                        return Compute::Updated {
+                            old: entry(seen),
+                            new: entry(node),
+                        };
+                    }
+                    Err(refused) => (Some(refused.key), Some(refused.not_inserted)),
+                },
+            };
+        }
+    }
+
+    /// As [`update`](Self::update), for a borrowed key: the new entry has a clone of the key that
+    /// is there. An absent key costs no allocation.
+    ///
+    /// A key whose clone is a count, such as `Arc<str>`, makes the update as cheap as one of a
+    /// number. A second search of the bucket is what a borrowed key costs.
+    ///
+    /// # Panics
+    ///
+    /// If `update` or the key's `Clone` does; the map is as if this had not been called.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([(String::from("count"), 1)]);
+    /// let guard = map.guard();
+    /// assert_eq!(map.update_ref("count", |count| count + 1, &guard), Some(&2));
+    /// assert_eq!(map.update_ref("other", |count| count + 1, &guard), None);
+    /// ```
+    pub fn update_ref<'g, Q>(
+        &'g self,
+        key: &Q,
+        mut update: impl FnMut(&V) -> V,
+        guard: &'g impl Guard<R>,
+    ) -> Option<&'g V>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+        K: Clone,
+    {
+        let decide = |entry: Option<(_, &V)>, lost| {
+            drop(lost);
+            entry.map_or(Decision::Leave(()), |(_, value)| {
+                Decision::Put(update(value))
+            })
+        };
+        let own = |seen: Option<&Node<K, V>>| seen.expect("it is updated").key().clone();
+        match self.decide_ref(key, decide, own, guard) {
+            Compute::Updated { new, .. } => Some(new.1),
+            _ => None,
+        }
+    }
+
+    /// As [`update_or_insert`](Self::update_or_insert), for a borrowed key: an owned one is made of
+    /// it if it is absent, and cloned from the entry that is replaced if it is present.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::<String, u32>::new();
+    /// let guard = map.guard();
+    /// assert_eq!(map.update_or_insert_ref("count", |count| count + 1, 1, &guard), &1);
+    /// assert_eq!(map.update_or_insert_ref("count", |count| count + 1, 1, &guard), &2);
+    /// ```
+    pub fn update_or_insert_ref<'g, 'q, Q>(
+        &'g self,
+        key: &'q Q,
+        update: impl FnMut(&V) -> V,
+        value: V,
+        guard: &'g impl Guard<R>,
+    ) -> &'g V
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+        K: Clone + From<&'q Q>,
+    {
+        self.update_or_insert_with_ref(key, update, || value, guard)
+    }
+
+    /// As [`update_or_insert_with`](Self::update_or_insert_with), for a borrowed key: as
+    /// [`update_or_insert_ref`](Self::update_or_insert_ref).
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::<String, u32>::new();
+    /// let guard = map.guard();
+    /// assert_eq!(map.update_or_insert_with_ref("count", |count| count + 1, || 1, &guard), &1);
+    /// assert_eq!(map.update_or_insert_with_ref("count", |count| count + 1, || 1, &guard), &2);
+    /// ```
+    pub fn update_or_insert_with_ref<'g, 'q, Q>(
+        &'g self,
+        key: &'q Q,
+        update: impl FnMut(&V) -> V,
+        make: impl FnOnce() -> V,
+        guard: &'g impl Guard<R>,
+    ) -> &'g V
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+        K: Clone + From<&'q Q>,
+    {
+        let decide = crate::compute::put_or_update(update, make);
+        match self.decide_ref::<_, Infallible>(key, decide, |seen| owned(seen, key), guard) {
+            Compute::Inserted(_, value) => value,
+            Compute::Updated { new, .. } => new.1,
+            Compute::Removed(..) | Compute::Absent => unreachable!("a value was put there"),
+            Compute::Aborted(answer) => match answer {},
+        }
+    }
+
+    /// As [`compute`](Self::compute), for a borrowed key: an owned one is made of it to insert it,
+    /// cloned from the entry that is replaced to replace it, and not made otherwise.
+    ///
+    /// ```
+    /// use splitmap::{Compute, HashMap, Operation};
+    ///
+    /// let map = HashMap::from([(String::from("tickets"), 1)]);
+    /// let guard = map.guard();
+    /// let take = |entry: Option<(&String, &u32)>| match entry {
+    ///     Some((_, 0)) => Operation::Remove,
+    ///     Some((_, left)) => Operation::Insert(left - 1),
+    ///     None => Operation::Abort("sold out"),
+    /// };
+    /// assert!(matches!(map.compute_ref("tickets", take, &guard), Compute::Updated { .. }));
+    /// assert!(matches!(map.compute_ref("tickets", take, &guard), Compute::Removed(..)));
+    /// assert_eq!(map.compute_ref("tickets", take, &guard), Compute::Aborted("sold out"));
+    /// ```
+    pub fn compute_ref<'g, 'q, Q, T>(
+        &'g self,
+        key: &'q Q,
+        mut compute: impl FnMut(Option<(&'g K, &'g V)>) -> Operation<V, T>,
+        guard: &'g impl Guard<R>,
+    ) -> Compute<'g, K, V, T>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+        K: Clone + From<&'q Q>,
+    {
+        let decide = |entry: Option<_>, lost| {
+            drop(lost);
+            compute(entry).into()
+        };
+        self.decide_ref(key, decide, |seen| owned(seen, key), guard)
+    }
+}
+
+/// The key of an entry once more, or one that is made of what was given.
+fn owned<'q, K, V, Q>(seen: Option<&Node<K, V>>, key: &'q Q) -> K
+where
+    Q: ?Sized,
+    K: Clone + From<&'q Q>,
+{
+    seen.map_or_else(|| K::from(key), |node| node.key().clone())
+}
