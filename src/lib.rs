@@ -12,6 +12,7 @@ mod map;
 #[cfg(splitmap_loom)]
 #[doc(hidden)]
 pub mod model;
+mod owning;
 #[cfg(feature = "rayon")]
 pub mod parallel;
 mod pinned;
@@ -31,6 +32,7 @@ pub use hashing::{DefaultHashBuilder, DefaultHasher};
 pub use iter::{Cursor, Drain, IntoIter, Iter, IterMut, Keys, Scan, Values, ValuesMut};
 pub use many::GetMany;
 pub use map::{HashMap, OccupiedError};
+pub use owning::{PinnedArc, Ref, RefIter, SetRefIter};
 pub use pinned::HashMapRef;
 pub use raw::Retired;
 #[cfg(all(feature = "crossbeam-epoch", not(splitmap_loom)))]

@@ -243,6 +243,10 @@ where
         OwnedGuard::new(self.table.store())
     }
 
+    pub(crate) fn store(&self) -> &R::Store {
+        self.table.store()
+    }
+
     /// What a guard protects.
     ///
     /// # Panics

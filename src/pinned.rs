@@ -124,6 +124,10 @@ where
         self.map
     }
 
+    pub(crate) fn into_parts(self) -> (&'m HashMap<K, V, S, R>, G) {
+        (self.map, self.guard)
+    }
+
     #[cfg(feature = "rayon")]
     pub(crate) fn guard(&self) -> &G {
         &self.guard

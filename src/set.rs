@@ -254,7 +254,6 @@ where
         self.map.retain(|value, ()| keep(value), guard);
     }
 
-    #[cfg(feature = "rayon")]
     pub(crate) fn map(&self) -> &HashMap<T, (), S, R> {
         &self.map
     }

@@ -30,7 +30,7 @@ use splitmap::Crossbeam;
 use splitmap::Seize;
 use splitmap::{
     DefaultHashBuilder, Epoch, HashMap, HashMapBuilder, HashMapRef, HashSet, Iter, IterMut, Keys,
-    LocalGuard, OccupiedError, OwnedGuard, Values, ValuesMut,
+    LocalGuard, OccupiedError, OwnedGuard, PinnedArc, Ref, RefIter, SetRefIter, Values, ValuesMut,
 };
 
 /// The beginning of what `rustc --version` says.
@@ -192,6 +192,28 @@ fn owned_guards_go_anywhere_and_their_views_where_the_map_may_be_shared() {
         assert!(implements!(OwnedGuard<'static, Seize>: Send));
         assert!(implements!(OwnedGuard<'static, Seize>: Sync));
     }
+}
+
+#[test]
+fn what_owns_a_guard_goes_where_that_and_the_target_may() {
+    type Owned = OwnedGuard<'static>;
+    type Shared = PinnedArc<HashMap<u64, String>>;
+    assert!(implements!(Ref<'static, str, Owned>: Send));
+    assert!(implements!(Ref<'static, str, Owned>: Sync));
+    assert!(implements!(Ref<'static, str, Shared>: Send));
+    assert!(implements!(RefIter<'static, u64, String, Owned>: Send));
+    assert!(implements!(SetRefIter<'static, u64, Owned>: Send));
+    assert!(implements!(Shared: Send) && implements!(Shared: Sync));
+
+    assert!(!implements!(Ref<'static, Cell<u8>, Owned>: Send));
+    assert!(!implements!(Ref<'static, Cell<u8>, Owned>: Sync));
+    assert!(!implements!(Ref<'static, u64>: Send));
+    assert!(!implements!(Ref<'static, u64>: Sync));
+    assert!(!implements!(RefIter<'static, u64, String>: Send));
+    assert!(!implements!(RefIter<'static, u64, Cell<u8>, Owned>: Send));
+    assert!(!implements!(RefIter<'static, Cell<u8>, u64, Owned>: Sync));
+    assert!(!implements!(PinnedArc<HashMap<u64, Cell<u8>>>: Send));
+    assert!(!implements!(PinnedArc<HashMap<u64, Cell<u8>>>: Sync));
 }
 
 #[test]

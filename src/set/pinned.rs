@@ -115,6 +115,10 @@ where
         self.set
     }
 
+    pub(crate) fn into_parts(self) -> (&'m HashSet<T, S, R>, G) {
+        (self.set, self.guard)
+    }
+
     #[cfg(feature = "rayon")]
     pub(crate) fn guard(&self) -> &G {
         &self.guard

@@ -78,6 +78,12 @@ impl<T: Answer> Answer for Vec<T> {
     }
 }
 
+impl<V: Answer, G> Answer for splitmap::Ref<'_, V, G> {
+    fn text(&self) -> String {
+        (**self).text()
+    }
+}
+
 impl<K: Eq + Hash, V: Answer> Answer for Ref<'_, K, V> {
     fn text(&self) -> String {
         self.value().text()

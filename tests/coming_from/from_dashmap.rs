@@ -62,6 +62,7 @@ pub fn rows() -> Vec<Row> {
         map.extend([("c", 3)]) => map.extend([("c", 3)]);
         map.try_reserve(8).unwrap() => map.reserve(8);
         map.view("a", |_, v| v + 1) => map.view("a", |v| v + 1);
+        map.get("a") => map.get_ref("a");
         map.get("a").map(|r| r.clone()) => map.get_cloned("a");
         map.clone() => map.clone();
     ));
