@@ -275,7 +275,7 @@ where
     S: BuildHasher,
     R: Reclaim<Retired<K, V>>,
 {
-    /// As [`insert_many`](HashMap::insert_many), under guards of its own: none is held while the
+    /// As [`insert_many`](HashMap::insert_many), so of equal keys the last is kept, under guards of its own: none is held while the
     /// iterator works. What it gives may not be in the map yet when it is asked for more.
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
         let mut entries = entries.into_iter().fuse();

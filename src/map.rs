@@ -714,7 +714,7 @@ where
     }
 
     /// Inserts an entry. If the key was present, its entry is replaced, key and all, in one
-    /// instant, and the old value is returned.
+    /// instant, and the old value is returned. (std and DashMap keep the old key.)
     ///
     /// Allocates one node. Lock-free (guarantee **B**). May make a few heads of a growing table.
     ///
@@ -1073,7 +1073,7 @@ where
     S: BuildHasher + Default,
     R: Reclaim<Retired<K, V>>,
 {
-    /// A map of the items, of equal keys the last: sorted by hash and linked with plain stores,
+    /// A map of the items, of equal keys the last, with its value: sorted by hash and linked with plain stores,
     /// which is faster than inserting them.
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
         let hash_builder = S::default();

@@ -4,8 +4,9 @@
 //! gathered first, as many formats want the length before the first entry, and the length of a map
 //! that others write is no promise.
 //!
-//! What is deserialized is gathered, and then linked at once: of equal keys the last is kept, of equal
-//! values of a set the first, as std's do. The length that the input claims to have is not believed:
+//! What is deserialized is gathered, and then linked at once: of equal keys the last is kept, with its
+//! value, where std keeps the first key with the last value; of equal values of a set the first, as
+//! std does. The length that the input claims to have is not believed:
 //! memory is taken for entries that were read.
 
 #![forbid(unsafe_code)]
@@ -79,7 +80,8 @@ where
     S: BuildHasher + Default,
     R: Reclaim<Retired<K, V>>,
 {
-    /// A map of the entries, of equal keys the last.
+    /// A map of the entries, of equal keys the last, with its value. (std keeps the first key, with
+    /// the last value.)
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Entries<M>(PhantomData<M>);
 
