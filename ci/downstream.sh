@@ -4,13 +4,15 @@
 # * Its lock file and its vendor folder hold the packages below and no other.
 # * It builds and runs with a map in a static, as it is and under the cfgs by which users switch
 #   their own models on.
+# * The first command of the README works in the package.
 #
 # Builds in $CARGO_TARGET_DIR/downstream, else in target/downstream.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 readonly expected='crossbeam-utils equivalent foldhash libc splitmap'
-readonly build=${CARGO_TARGET_DIR:-$root/target}/downstream
+readonly targets=${CARGO_TARGET_DIR:-$root/target}
+readonly build=$targets/downstream
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -37,12 +39,9 @@ publish = false
 splitmap = { path = "../splitmap", features = [$1] }
 TOML
     cat >"$work/program/src/main.rs" <<'RUST'
-use std::hash::{BuildHasherDefault, DefaultHasher};
-
 use splitmap::HashMap;
 
-static MAP: HashMap<u64, u64, BuildHasherDefault<DefaultHasher>> =
-    HashMap::with_hasher(BuildHasherDefault::new());
+static MAP: HashMap<u64, u64> = HashMap::new_const();
 
 fn main() {
     std::thread::scope(|scope| {
@@ -83,6 +82,10 @@ for flags in '' '--cfg loom' '--cfg shuttle'; do
     echo "\$ RUSTFLAGS='$flags' cargo run"
     RUSTFLAGS=$flags cargo run --quiet --target-dir "$build"
 done
+
+echo '$ cargo run --release --example read_heavy_cache, in the package'
+(cd "$work/splitmap" &&
+    cargo run --quiet --release --target-dir "$targets" --example read_heavy_cache -- --seconds 2)
 
 program '"crossbeam-epoch", "rayon", "seize", "serde"'
 rm Cargo.lock

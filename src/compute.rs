@@ -323,11 +323,36 @@ where
         self.update_or_insert_hashed(self.hash(&key), key, update, make, guard)
     }
 
-    /// Removes a key if its entry is one that `condemns` accepts: `Ok` with the entry, or with
-    /// `None` if the key is absent; `Err` with an entry that was refused, and is still there.
+    /// Removes a key if its entry is one that `condemns` accepts, and returns the entry; `None` if the
+    /// key is absent, or its entry was refused. [`try_remove_if`](Self::try_remove_if) says which.
     ///
     /// What is removed is the very entry that was accepted. `condemns` is called again when others
     /// have replaced it meanwhile. Lock-free (guarantee **B**) but for what `condemns` does.
+    ///
+    /// # Panics
+    ///
+    /// If `condemns` does; the map is as if this had not been called.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([("key", 1)]);
+    /// let guard = map.guard();
+    /// assert_eq!(map.remove_if("key", |_, value| *value > 1, &guard), None);
+    /// assert_eq!(map.remove_if("key", |_, value| *value > 0, &guard), Some((&"key", &1)));
+    /// ```
+    pub fn remove_if<'g, Q>(
+        &'g self,
+        key: &Q,
+        condemns: impl FnMut(&K, &V) -> bool,
+        guard: &'g impl Guard<R>,
+    ) -> Option<(&'g K, &'g V)>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        self.try_remove_if(key, condemns, guard).ok().flatten()
+    }
+
+    /// As [`remove_if`](Self::remove_if): `Ok` with the entry that was removed, or with `None` if the
+    /// key is absent; `Err` with an entry that was refused, and is still there.
     ///
     /// # Errors
     ///
@@ -340,11 +365,12 @@ where
     /// ```
     /// let map = splitmap::HashMap::from([("key", 1)]);
     /// let guard = map.guard();
-    /// assert_eq!(map.remove_if("key", |_, value| *value > 1, &guard), Err((&"key", &1)));
-    /// assert_eq!(map.remove_if("key", |_, value| *value > 0, &guard), Ok(Some((&"key", &1))));
-    /// assert_eq!(map.remove_if("key", |_, value| *value > 0, &guard), Ok(None));
+    /// assert_eq!(map.try_remove_if("key", |_, value| *value > 1, &guard), Err((&"key", &1)));
+    /// let removed = map.try_remove_if("key", |_, value| *value > 0, &guard);
+    /// assert_eq!(removed, Ok(Some((&"key", &1))));
+    /// assert_eq!(map.try_remove_if("key", |_, value| *value > 0, &guard), Ok(None));
     /// ```
-    pub fn remove_if<'g, Q>(
+    pub fn try_remove_if<'g, Q>(
         &'g self,
         key: &Q,
         mut condemns: impl FnMut(&K, &V) -> bool,

@@ -4,20 +4,57 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
+use std::sync::LazyLock;
 
-/// The hasher of a map that names none: `foldhash`, seeded at random for each map.
+use foldhash::fast::RandomState;
+
+/// The hasher of a map that names none: `foldhash`, seeded at random for each map; for each process
+/// by [`new_const`](Self::new_const).
 ///
 /// It resists accidents and simple attacks, not a determined one; a map whose keys an adversary
 /// chooses wants `std::hash::RandomState`.
-#[derive(Clone, Debug, Default)]
-pub struct DefaultHashBuilder(foldhash::fast::RandomState);
+#[derive(Clone, Debug)]
+pub struct DefaultHashBuilder {
+    /// None of a builder that was made in a constant: there is no randomness.
+    own: Option<RandomState>,
+}
+
+/// The seed of all builders that were made in constants: drawn at random by the first of them that
+/// is used.
+static OF_THE_PROCESS: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+
+impl DefaultHashBuilder {
+    /// A builder whose seed is that of the process and not its own: it can be made in a constant.
+    /// All builders that are made so hash alike.
+    ///
+    /// ```
+    /// use std::hash::BuildHasher;
+    /// use splitmap::DefaultHashBuilder;
+    ///
+    /// const ONE: DefaultHashBuilder = DefaultHashBuilder::new_const();
+    /// assert_eq!(ONE.hash_one("key"), DefaultHashBuilder::new_const().hash_one("key"));
+    /// ```
+    pub const fn new_const() -> Self {
+        DefaultHashBuilder { own: None }
+    }
+}
+
+impl Default for DefaultHashBuilder {
+    /// A builder with a random seed of its own.
+    fn default() -> Self {
+        DefaultHashBuilder {
+            own: Some(RandomState::default()),
+        }
+    }
+}
 
 impl BuildHasher for DefaultHashBuilder {
     type Hasher = DefaultHasher;
 
     #[inline(always)]
     fn build_hasher(&self) -> DefaultHasher {
-        DefaultHasher(self.0.build_hasher())
+        let state = self.own.as_ref().unwrap_or_else(|| &OF_THE_PROCESS);
+        DefaultHasher(state.build_hasher())
     }
 }
 

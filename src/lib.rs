@@ -1,5 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(not(target_has_atomic = "64"))]
+compile_error!(
+    "splitmap needs 64-bit atomics, which this target does not have (`target_has_atomic = \"64\"`)"
+);
+
 mod builder;
 mod by_ref;
 mod compute;

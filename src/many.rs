@@ -68,6 +68,8 @@ where
         G: Guard<R>,
         I: IntoIterator<Item = &'q Q>,
     {
+        // A wrong guard is refused without keys, too.
+        self.protected(guard);
         GetMany {
             map: self,
             guard,
@@ -103,6 +105,8 @@ where
         entries: impl IntoIterator<Item = (K, V)>,
         guard: &impl Guard<R>,
     ) -> usize {
+        // A wrong guard is refused without entries, too.
+        self.protected(guard);
         let mut entries = entries.into_iter().fuse();
         let mut chunk = Chunk::new(self);
         let mut absent = 0;

@@ -105,6 +105,23 @@ where
         Self::default()
     }
 
+    /// An empty map, as [`new`](Self::new), in a constant: a map of the default hasher may be a `static`.
+    /// Its hasher is seeded at random for the process and not for the map
+    /// ([`DefaultHashBuilder::new_const`]).
+    ///
+    /// ```
+    /// use splitmap::HashMap;
+    ///
+    /// static NAMES: HashMap<u64, String> = HashMap::new_const();
+    ///
+    /// NAMES.pin().insert(1, String::from("one"));
+    /// assert_eq!(NAMES.view(&1, |name| name.len()), Some(3));
+    /// ```
+    #[cfg(not(splitmap_loom))]
+    pub const fn new_const() -> Self {
+        Self::with_hasher(DefaultHashBuilder::new_const())
+    }
+
     /// An empty map with a bucket for each of `capacity` entries, so that inserting that many
     /// does not grow the table, nor removing them shrink it. Takes time and memory in proportion: at
     /// most 32 bytes an entry, and about 2 KiB.
@@ -253,7 +270,7 @@ where
     ///
     /// If the guard belongs to another map's collector.
     #[inline(always)]
-    fn protected<'g>(&'g self, guard: &'g impl Guard<R>) -> Protected<'g, R> {
+    pub(crate) fn protected<'g>(&'g self, guard: &'g impl Guard<R>) -> Protected<'g, R> {
         Protected::by(guard, self.table.store())
     }
 

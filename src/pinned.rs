@@ -16,6 +16,7 @@ use crate::many::GetMany;
 use crate::map::{HashMap, OccupiedError};
 use crate::raw::Retired;
 use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, OwnedGuard, Reclaim, ReclaimOwned};
+use crate::stats::Stats;
 
 /// A [`HashMap`] with a guard: for this thread by [`HashMap::pin`], for any by
 /// [`HashMap::pin_owned`], or one that exists by [`HashMap::with_guard`].
@@ -171,6 +172,17 @@ where
     /// See [`HashMap::reserve`].
     pub fn reserve(&self, additional: usize) {
         self.map.reserve(additional);
+    }
+
+    /// See [`HashMap::stats`].
+    pub fn stats(&self) -> Stats {
+        self.map.stats()
+    }
+
+    /// See [`HashMap::flush`]. This view's guard is there while it runs: what was removed since it was
+    /// made stays for later.
+    pub fn flush(&self) {
+        self.map.flush();
     }
 
     /// See [`HashMap::shrink_to_fit`].
@@ -350,7 +362,15 @@ where
     }
 
     /// See [`HashMap::remove_if`].
-    pub fn remove_if<Q>(
+    pub fn remove_if<Q>(&self, key: &Q, condemns: impl FnMut(&K, &V) -> bool) -> Option<(&K, &V)>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        self.map.remove_if(key, condemns, &self.guard)
+    }
+
+    /// See [`HashMap::try_remove_if`].
+    pub fn try_remove_if<Q>(
         &self,
         key: &Q,
         condemns: impl FnMut(&K, &V) -> bool,
@@ -358,7 +378,7 @@ where
     where
         Q: Equivalent<K> + Hash + ?Sized,
     {
-        self.map.remove_if(key, condemns, &self.guard)
+        self.map.try_remove_if(key, condemns, &self.guard)
     }
 
     /// See [`HashMap::remove`].

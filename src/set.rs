@@ -466,7 +466,33 @@ where
         Some(value)
     }
 
-    /// Removes a value if the set's own is one that `condemns` accepts: as [`HashMap::remove_if`].
+    /// Removes a value if the set's own is one that `condemns` accepts, and returns that: as
+    /// [`HashMap::remove_if`].
+    ///
+    /// # Panics
+    ///
+    /// If `condemns` does; the set is as if this had not been called.
+    ///
+    /// ```
+    /// let set = splitmap::HashSet::from(["value"]);
+    /// let guard = set.guard();
+    /// assert_eq!(set.remove_if("value", |_| false, &guard), None);
+    /// assert_eq!(set.remove_if("value", |_| true, &guard), Some(&"value"));
+    /// ```
+    pub fn remove_if<'g, Q>(
+        &'g self,
+        value: &Q,
+        condemns: impl FnMut(&T) -> bool,
+        guard: &'g impl Guard<R>,
+    ) -> Option<&'g T>
+    where
+        Q: Equivalent<T> + Hash + ?Sized,
+    {
+        self.try_remove_if(value, condemns, guard).ok().flatten()
+    }
+
+    /// As [`remove_if`](Self::remove_if), and tells an absent value from one that was refused: as
+    /// [`HashMap::try_remove_if`].
     ///
     /// # Errors
     ///
@@ -479,11 +505,11 @@ where
     /// ```
     /// let set = splitmap::HashSet::from(["value"]);
     /// let guard = set.guard();
-    /// assert_eq!(set.remove_if("value", |_| false, &guard), Err(&"value"));
-    /// assert_eq!(set.remove_if("value", |_| true, &guard), Ok(Some(&"value")));
-    /// assert_eq!(set.remove_if("value", |_| true, &guard), Ok(None));
+    /// assert_eq!(set.try_remove_if("value", |_| false, &guard), Err(&"value"));
+    /// assert_eq!(set.try_remove_if("value", |_| true, &guard), Ok(Some(&"value")));
+    /// assert_eq!(set.try_remove_if("value", |_| true, &guard), Ok(None));
     /// ```
-    pub fn remove_if<'g, Q>(
+    pub fn try_remove_if<'g, Q>(
         &'g self,
         value: &Q,
         mut condemns: impl FnMut(&T) -> bool,
@@ -493,7 +519,7 @@ where
         Q: Equivalent<T> + Hash + ?Sized,
     {
         let condemns = |value: &T, (): &()| condemns(value);
-        match self.map.remove_if(value, condemns, guard) {
+        match self.map.try_remove_if(value, condemns, guard) {
             Ok(removed) => Ok(removed.map(|(value, ())| value)),
             Err((value, ())) => Err(value),
         }

@@ -77,7 +77,7 @@ impl Cache {
         let places = self.places.pin();
         for number in numbers {
             // What is removed is the very entry that was looked at.
-            let _ = places.remove_if(&number, |_, place| place.initialized());
+            places.remove_if(&number, |_, place| place.initialized());
         }
     }
 

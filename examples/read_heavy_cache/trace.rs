@@ -23,9 +23,14 @@ pub struct Trace {
 
 impl Trace {
     /// The sample of Twitter's cluster 52: little-endian `u16` numbers, already by first
-    /// appearance. They become keys of the length that such keys have.
+    /// appearance. They become keys of the length that such keys have. Where the sample is missing, as
+    /// in the published package, requests are made up, and the name of the trace says so.
     pub fn bundled() -> Result<Self, String> {
-        let bytes = bytes_of(Path::new(BUNDLED))?;
+        let path = Path::new(BUNDLED);
+        if !path.exists() {
+            return Ok(Self::made_up());
+        }
+        let bytes = bytes_of(path)?;
         let (pairs, rest) = bytes.as_chunks();
         let requests: Vec<u32> = pairs
             .iter()
@@ -42,6 +47,36 @@ impl Trace {
             keys,
             requests,
         })
+    }
+
+    /// As many requests as the sample has, for as many keys: the `n`-th key is about `n` times rarer
+    /// than the first. The same each time.
+    fn made_up() -> Self {
+        const REQUESTS: usize = 250_000;
+        const KEYS: f64 = 47_198.0;
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut numbers = HashMap::new();
+        let mut keys = Vec::new();
+        let mut draw = || {
+            // xorshift64; its upper bits are a number from 0 to 1.
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let uniform = (state >> 11) as f64 / (1_u64 << 53) as f64;
+            let rank = KEYS.powf(uniform) as u32;
+            *numbers.entry(rank).or_insert_with(|| {
+                keys.push(format!("made_up:{rank:08x}").into());
+                keys.len() as u32 - 1
+            })
+        };
+        let requests = (0..REQUESTS).map(|_| draw()).collect();
+        let name = "requests that are made up, as the sample of Twitter's cache cluster 52 is not \
+                    part of the published package (it is in the repository, in examples/data)";
+        Self {
+            name: name.into(),
+            keys,
+            requests,
+        }
     }
 
     /// A text file with one key a line. Any line is a key, an empty one too.

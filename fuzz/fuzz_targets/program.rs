@@ -655,7 +655,7 @@ impl<K: Key, R: Reclaim<Retired<K, Counted>>> Worker<'_, K, R> {
                 }
             }
             Operation::RemoveIf(when) => {
-                match view.remove_if(&key_of_map, |_, value| when.holds(*value.0)) {
+                match view.try_remove_if(&key_of_map, |_, value| when.holds(*value.0)) {
                     Ok(Some((_, value))) => Outcome::Removed(read(value)),
                     Ok(None) => Outcome::Kept(None),
                     Err((_, value)) => Outcome::Kept(Some(read(value))),

@@ -368,7 +368,7 @@ impl Owner {
     fn remove_if(&mut self, index: u64) {
         let (key, guard) = (self.key(index), self.map.guard());
         for accepts in [false, true] {
-            let removal = self.map.remove_if(&key, |_, _| accepts, &guard);
+            let removal = self.map.try_remove_if(&key, |_, _| accepts, &guard);
             assert!(removal.is_ok() || !accepts);
             let entry = removal.unwrap_or_else(Some);
             self.agree(key, entry.map(|(_, value)| value));
@@ -566,7 +566,7 @@ fn call(map: &Map, books: &Arc<Books>, key: u64, operation: Operation) -> Outcom
             let removed = view.remove(&key).map(number);
             removed.map_or(Outcome::Kept(None), Outcome::Removed)
         }
-        Operation::RemoveIf(when) => match view.remove_if(&key, |_, seen| when.holds(number(seen)))
+        Operation::RemoveIf(when) => match view.try_remove_if(&key, |_, seen| when.holds(number(seen)))
         {
             Ok(Some((_, value))) => Outcome::Removed(number(value)),
             Ok(None) => Outcome::Kept(None),

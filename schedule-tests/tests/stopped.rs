@@ -481,7 +481,7 @@ impl Client {
     }
 
     fn remove_if(&mut self, key: u64, condemns: bool, guard: &impl Guard) {
-        let result = self.map.remove_if(&key, |_, _| condemns, guard);
+        let result = self.map.try_remove_if(&key, |_, _| condemns, guard);
         assert!(result.is_ok() || !condemns);
         let entry = result.unwrap_or_else(Some);
         self.agree(key, entry.map(|(_, value)| value.number()));
@@ -858,13 +858,13 @@ impl OnKey {
                 }
             }
             OnKey::RemoveIf(key) => {
-                let removed = map.remove_if(&key, |_, value| seen(value, true), guard);
+                let removed = map.try_remove_if(&key, |_, value| seen(value, true), guard);
                 removed
                     .unwrap_or_else(|_| unreachable!("it condemns all"))
                     .map(|(_, value)| value)
             }
             OnKey::Refuse(key) => {
-                let refused = map.remove_if(&key, |_, value| seen(value, false), guard);
+                let refused = map.try_remove_if(&key, |_, value| seen(value, false), guard);
                 refused.err().map(|(_, value)| value)
             }
         };

@@ -37,6 +37,7 @@ where
         guard: &impl Guard<R>,
         other_guard: &impl Guard<R>,
     ) -> bool {
+        other.map.protected(other_guard);
         self.iter(guard)
             .all(|value| other.contains(value, other_guard))
     }
@@ -69,6 +70,8 @@ where
         guard: &impl Guard<R>,
         other_guard: &impl Guard<R>,
     ) -> bool {
+        self.map.protected(guard);
+        other.map.protected(other_guard);
         if self.len() <= other.len() {
             !self
                 .iter(guard)
@@ -97,6 +100,7 @@ where
         guard: &'g impl Guard<R>,
         other_guard: &'g G,
     ) -> Difference<'g, T, S, R, G> {
+        other.map.protected(other_guard);
         Difference {
             values: self.iter(guard),
             other,
@@ -118,6 +122,7 @@ where
         guard: &'g impl Guard<R>,
         other_guard: &'g G,
     ) -> Intersection<'g, T, S, R, G> {
+        other.map.protected(other_guard);
         Intersection {
             values: self.iter(guard),
             other,

@@ -22,6 +22,21 @@ where
         Self::default()
     }
 
+    /// An empty set, as [`new`](Self::new), in a constant: as
+    /// [`HashMap::new_const`](HashMap::new_const).
+    ///
+    /// ```
+    /// use splitmap::HashSet;
+    ///
+    /// static SEEN: HashSet<u64> = HashSet::new_const();
+    ///
+    /// assert!(SEEN.pin().insert(1));
+    /// ```
+    #[cfg(not(splitmap_loom))]
+    pub const fn new_const() -> Self {
+        Self::with_hasher(DefaultHashBuilder::new_const())
+    }
+
     /// An empty set with room for `capacity` values: as
     /// [`HashMap::with_capacity`](HashMap::with_capacity).
     ///

@@ -10,6 +10,7 @@ use crate::hashing::DefaultHashBuilder;
 use crate::iter::Cursor;
 use crate::raw::Retired;
 use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, OwnedGuard, Reclaim, ReclaimOwned};
+use crate::stats::Stats;
 
 /// A [`HashSet`] with a guard: for this thread by [`HashSet::pin`], for any by
 /// [`HashSet::pin_owned`], or one that exists by [`HashSet::with_guard`].
@@ -144,6 +145,17 @@ where
         self.set.reserve(additional);
     }
 
+    /// See [`HashSet::stats`].
+    pub fn stats(&self) -> Stats {
+        self.set.stats()
+    }
+
+    /// See [`HashSet::flush`]. This view's guard is there while it runs: what was removed since it was
+    /// made stays for later.
+    pub fn flush(&self) {
+        self.set.flush();
+    }
+
     /// See [`HashSet::shrink_to_fit`].
     pub fn shrink_to_fit(&self) {
         self.set.shrink_to_fit();
@@ -232,7 +244,15 @@ where
     }
 
     /// See [`HashSet::remove_if`].
-    pub fn remove_if<Q>(
+    pub fn remove_if<Q>(&self, value: &Q, condemns: impl FnMut(&T) -> bool) -> Option<&T>
+    where
+        Q: Equivalent<T> + Hash + ?Sized,
+    {
+        self.set.remove_if(value, condemns, &self.guard)
+    }
+
+    /// See [`HashSet::try_remove_if`].
+    pub fn try_remove_if<Q>(
         &self,
         value: &Q,
         condemns: impl FnMut(&T) -> bool,
@@ -240,7 +260,7 @@ where
     where
         Q: Equivalent<T> + Hash + ?Sized,
     {
-        self.set.remove_if(value, condemns, &self.guard)
+        self.set.try_remove_if(value, condemns, &self.guard)
     }
 
     /// See [`HashSet::is_subset`].

@@ -25,7 +25,7 @@ pub fn rows() -> Vec<Row> {
         map.contains_key("a") => map.contains_key("a");
         map.insert("a", 5) => map.insert("a", 5);
         map.remove("a") => map.remove_entry("a");
-        map.remove_if("a", |_, v| *v > 0) => map.remove_if("a", |_, v| *v > 0).ok().flatten();
+        map.remove_if("a", |_, v| *v > 0) => map.remove_if("a", |_, v| *v > 0);
         if let Some(mut r) = map.get_mut("a") { *r += 1 } => map.update("a", |v| v + 1);
         map.alter("a", |_, v| v + 1) => map.update("a", |v| v + 1);
         map.alter_all(|_, v| v + 1) => map.keys().for_each(|k| { map.update(k, |v| v + 1); });

@@ -50,7 +50,7 @@ pub fn rows() -> Vec<Row> {
         map.compute("a", |_| papaya::Operation::Abort::<u32, _>(7)) => map.compute("a", |_| splitmap::Operation::Abort::<u32, _>(7));
         map.remove("a") => map.remove("a");
         map.remove_entry("a") => map.remove_entry("a");
-        map.remove_if("a", |_, v| *v > 1) => map.remove_if("a", |_, v| *v > 1);
+        map.remove_if("a", |_, v| *v > 1) => map.try_remove_if("a", |_, v| *v > 1);
         map.retain(|_, v| *v > 1) => map.retain(|_, v| *v > 1);
         map.clear() => map.clear();
         map.reserve(8) => map.reserve(8);

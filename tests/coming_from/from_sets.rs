@@ -16,7 +16,7 @@ pub fn from_dashset() -> Vec<Row> {
         set.get("a").map(|r| *r.key()) => set.get("a");
         set.insert("c") => set.insert("c");
         set.remove("a") => set.take("a");
-        set.remove_if("a", |v| v.len() == 1) => set.remove_if("a", |v| v.len() == 1).ok().flatten();
+        set.remove_if("a", |v| v.len() == 1) => set.remove_if("a", |v| v.len() == 1);
         set.iter().map(|r| *r.key()).collect::<BTreeSet<_>>() => set.iter().copied().collect::<BTreeSet<_>>();
         set.retain(|v| *v > "a") => set.retain(|v| *v > "a");
         set.clear() => set.clear();

@@ -482,7 +482,7 @@ fn values_that_lost_are_dropped_once() {
     };
     assert_eq!((answer.number, VALUES.of(12), KEYS.of(9)), (12, 0, 1));
     drop(answer);
-    let removed = pinned.remove_if(&key(11), |_, value| value.number == 10);
+    let removed = pinned.try_remove_if(&key(11), |_, value| value.number == 10);
     assert!(matches!(removed, Ok(Some((key, _))) if key.number == 10));
     drop(value(13));
     drop(pinned);
@@ -577,7 +577,7 @@ fn threads_that_compute_drop_nothing_twice() {
                             }
                         },
                         3 => alive(pinned.update_or_insert(key, update, make())),
-                        _ => match pinned.remove_if(&key, |_, value| value.number % 3 > 0) {
+                        _ => match pinned.try_remove_if(&key, |_, value| value.number % 3 > 0) {
                             Ok(Some((key, value))) => {
                                 assert_eq!(KEYS.of(key.number), 0);
                                 alive(value);

@@ -61,7 +61,10 @@ fn nor_does_any_call_that_leaves_it_empty() {
         assert!(!pinned.contains_key(&1));
         assert!(pinned.remove(&1).is_none());
         assert!(pinned.remove_entry(&1).is_none());
-        assert!(matches!(pinned.remove_if(&1, |_, _| nobody()), Ok(None)));
+        assert!(matches!(
+            pinned.try_remove_if(&1, |_, _| nobody()),
+            Ok(None)
+        ));
         assert!(pinned.update(1, |_| unreachable!()).is_none());
         let abort = |_: Option<_>| Operation::Abort(7);
         assert!(matches!(pinned.compute(1, abort), Compute::Aborted(7)));

@@ -486,7 +486,7 @@ macro_rules! perform {
                     asked += 1;
                     value.is_multiple_of(2) == even
                 };
-                let removed = map.remove_if(&Id(id), condemns $(, $guard)?);
+                let removed = map.try_remove_if(&Id(id), condemns $(, $guard)?);
                 let is_there = !matches!(removed, Ok(None));
                 assert_eq!(asked, usize::from(is_there), "asked for an entry once");
                 let mut pair = |(key, value): (&Key, _)| (key.id, keep(value));

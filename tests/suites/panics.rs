@@ -362,7 +362,7 @@ const ON_ONE_KEY: [Operation; 29] = [
         };
         let removed = map
             .pin()
-            .remove_if(&Item::new(PRESENT, tally), condemns)
+            .try_remove_if(&Item::new(PRESENT, tally), condemns)
             .is_ok();
         assert!(removed);
     }),
@@ -373,7 +373,7 @@ const ON_ONE_KEY: [Operation; 29] = [
         };
         let removed = map
             .pin()
-            .remove_if(&Item::new(PRESENT, tally), condemns)
+            .try_remove_if(&Item::new(PRESENT, tally), condemns)
             .is_ok();
         assert!(!removed);
     }),
@@ -850,7 +850,7 @@ fn a_closure_that_writes_its_own_key_is_asked_again() {
 
         // Replaced, and by the same value: it is another entry.
         let mut asked = 0;
-        let removed = pinned.remove_if(&1, |_, value| {
+        let removed = pinned.try_remove_if(&1, |_, value| {
             asked += 1;
             if asked == 1 {
                 assert_eq!(pinned.insert(1, *value), Some(&30));
@@ -885,7 +885,7 @@ fn a_closure_that_writes_its_own_key_is_asked_again() {
         assert_eq!((computed, asked), (Compute::Updated { old, new }, 1));
 
         // It shrinks.
-        let removed = pinned.remove_if(&2, |key, value| {
+        let removed = pinned.try_remove_if(&2, |key, value| {
             pinned.retain(|&key, _| key < 100);
             map.shrink_to_fit();
             assert_eq!((key, value, map.len()), (&2, &7, 1));
@@ -945,7 +945,7 @@ fn a_closure_that_panics_later_has_no_effect() {
                     meddle();
                     true
                 };
-                map.pin().remove_if(&item(PRESENT), condemns).is_ok()
+                map.pin().try_remove_if(&item(PRESENT), condemns).is_ok()
             });
             assert!(tripped && entry(PRESENT).is_some());
             // The first value is made, and lost against another; then it is asked for that one.
@@ -1284,4 +1284,35 @@ fn a_guard_of_another_map_protects_here_too_or_is_refused() {
     assert_protects_or_is_refused(&calls);
     let value = if GUARDS_ARE_OF_ONE_MAP { 1 } else { 2 };
     assert_eq!(map.pin().get(&1), Some(&value));
+
+    // Where there is nothing to do, it is refused all the same.
+    let map = HashMap::<u64, u64>::default();
+    let set = splitmap::HashSet::<u64, splitmap::DefaultHashBuilder, R>::default();
+    let own = set.guard();
+    let one = |is_right: bool| is_right.then_some(1);
+    let calls: [&dyn Fn() -> Option<u64>; 16] = [
+        &|| one(map.insert_many([], &guard) == 0),
+        &|| one(map.get_many::<u64, _, _>([], &guard).count() == 0),
+        &|| one(map.get(&1, &guard).is_none()),
+        &|| one(map.remove(&1, &guard).is_none()),
+        &|| one(map.update_ref(&1, |_| 1, &guard).is_none()),
+        &|| one(map.remove_if(&1, |_, _| true, &guard).is_none()),
+        &|| one(map.iter(&guard).next().is_none()),
+        &|| {
+            map.clear(&guard);
+            Some(1)
+        },
+        &|| {
+            map.retain(|_, _| true, &guard);
+            Some(1)
+        },
+        &|| one(map.entry(1, &guard).key() == &1),
+        &|| one(set.is_subset(&set, &own, &guard)),
+        &|| one(set.is_superset(&set, &own, &guard)),
+        &|| one(set.is_disjoint(&set, &own, &guard)),
+        &|| one(set.difference(&set, &own, &guard).next().is_none()),
+        &|| one(set.intersection(&set, &own, &guard).next().is_none()),
+        &|| one(set.union(&set, &own, &guard).next().is_none()),
+    ];
+    assert_protects_or_is_refused(&calls);
 }

@@ -218,7 +218,7 @@ fn perform(
             prop_assert_eq!(taken, reference.take(&probe(id)).as_ref().map(pair));
         }
         Op::RemoveIf(id) => {
-            let ours = subject.remove_if(&Id(id), |value| value.number % 2 == 0, &guard);
+            let ours = subject.try_remove_if(&Id(id), |value| value.number % 2 == 0, &guard);
             let theirs = match reference.get(&probe(id)).map(pair) {
                 Some((_, number)) if number % 2 == 1 => Err((id, number)),
                 present => {
@@ -590,7 +590,7 @@ fn a_closure_that_panics_changes_nothing() {
         view.get_or_insert_with(&10, |_| 11);
     });
     panics(&|| {
-        let _ = view.remove_if(&1, |_| panic!("in the closure"));
+        let _ = view.try_remove_if(&1, |_| panic!("in the closure"));
     });
     panics(&|| view.retain(|_| panic!("in the closure")));
     assert_eq!(
@@ -619,7 +619,7 @@ fn views_are_the_set() {
     assert!(view.capacity() < 510);
     view.refresh();
     assert!(view.remove(&1) && !view.remove(&1));
-    assert_eq!(view.remove_if(&2, |value| *value == 2), Ok(Some(&2)));
+    assert_eq!(view.try_remove_if(&2, |value| *value == 2), Ok(Some(&2)));
     view.clear();
     assert!(view.is_empty());
 }

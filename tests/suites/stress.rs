@@ -769,7 +769,7 @@ fn conditional_removals_among_updates() {
                             1,
                         );
                         let mut last = None;
-                        let result = pinned.remove_if(&key, |_, &sum| {
+                        let result = pinned.try_remove_if(&key, |_, &sum| {
                             last = Some(sum);
                             give_way(&mut draws);
                             sum >= LARGE

@@ -3,7 +3,7 @@ use splitmap::HashMap;
 fn main() {
     let map = HashMap::from([(1, String::new())]);
     let guard = map.guard();
-    let refused = map.remove_if(&1, |_, _| false, &guard);
+    let refused = map.try_remove_if(&1, |_, _| false, &guard);
     assert!(refused.is_err());
     drop(guard);
 }

@@ -170,7 +170,7 @@ impl Map for Watched {
                     pause(Restless::PAUSE / 8);
                     when.holds(value)
                 };
-                match map.remove_if(&key, condemns) {
+                match map.try_remove_if(&key, condemns) {
                     Ok(Some((_, &value))) => Outcome::Removed(value),
                     Ok(None) => Outcome::Kept(None),
                     Err((_, &value)) => Outcome::Kept(Some(value)),
