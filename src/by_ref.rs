@@ -39,8 +39,12 @@ where
         let (mut owned, mut lost) = (None, None);
         loop {
             let seen = self.find_hashed(hash, key, guard);
-            let value = match (decide(seen.map(entry), lost.take()), seen) {
-                (Decision::Put(value), _) => value,
+            // Into a node at once, and out of it only if it is lost: a value may be large.
+            let node = match (decide(seen.map(entry), lost.take()), seen) {
+                (Decision::Put(value), _) => {
+                    let key = owned.take().unwrap_or_else(|| own(seen));
+                    Node::new(hash, key, value)
+                }
                 (Decision::Leave(answer), _) => return Compute::Aborted(answer),
                 (Decision::Remove, None) => return Compute::Absent,
                 (Decision::Remove, Some(seen)) => {
@@ -51,22 +55,21 @@ where
                     }
                 }
             };
-            let key = owned.take().unwrap_or_else(|| own(seen));
-            (owned, lost) = match seen {
-                None => match self.try_insert_node(hash, key, value, guard) {
+            let node = match seen {
+                None => match self.insert_absent(node, guard) {
                     Ok(node) => return Compute::Inserted(node.key(), node.value()),
-                    Err(refused) => (Some(refused.key), Some(refused.not_inserted)),
+                    Err((_, node)) => node,
                 },
-                Some(seen) => match self.exchange_hashed(hash, key, value, seen, guard) {
-                    Ok(node) => {
-                        return Compute::Updated {
-                            old: entry(seen),
-                            new: entry(node),
-                        };
+                Some(seen) => match self.exchange(seen, node, guard) {
+                    Ok(new) => {
+                        let (old, new) = (entry(seen), entry(new));
+                        return Compute::Updated { old, new };
                     }
-                    Err(refused) => (Some(refused.key), Some(refused.not_inserted)),
+                    Err((_, node)) => node,
                 },
             };
+            let (key, value) = node.into_entry();
+            (owned, lost) = (Some(key), Some(value));
         }
     }
 
@@ -129,7 +132,10 @@ where
         Q: Equivalent<K> + Hash + ?Sized,
         K: Clone + From<&'q Q>,
     {
-        self.update_or_insert_with_ref(key, update, || value, guard)
+        // Not moved into a closure, which is moved itself.
+        let mut value = Some(value);
+        let make = || value.take().expect("made once");
+        self.update_or_insert_with_ref(key, update, make, guard)
     }
 
     /// As [`update_or_insert_with`](Self::update_or_insert_with), for a borrowed key: as
@@ -152,8 +158,9 @@ where
         Q: Equivalent<K> + Hash + ?Sized,
         K: Clone + From<&'q Q>,
     {
-        let decide = crate::compute::put_or_update(update, make);
-        match self.decide_ref::<_, Infallible>(key, decide, |seen| owned(seen, key), guard) {
+        // By reference: it has room for a value, which each call below would move.
+        let mut decide = crate::compute::put_or_update(update, make);
+        match self.decide_ref::<_, Infallible>(key, &mut decide, |seen| owned(seen, key), guard) {
             Compute::Inserted(_, value) => value,
             Compute::Updated { new, .. } => new.1,
             Compute::Removed(..) | Compute::Absent => unreachable!("a value was put there"),

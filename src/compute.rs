@@ -138,8 +138,9 @@ where
         make: impl FnOnce() -> V,
         guard: &'g impl Guard<R>,
     ) -> &'g V {
-        let decide = put_or_update(update, make);
-        match self.decide(hash, key, decide, guard) {
+        // By reference: it has room for a value, which each call below would move.
+        let mut decide = put_or_update(update, make);
+        match self.decide(hash, key, &mut decide, guard) {
             Computed::Inserted(node) => node.value(),
             Computed::Replaced(replaced) => replaced.new.value(),
             Computed::Removed(_) | Computed::Absent => unreachable!("a value was put there"),
@@ -176,24 +177,15 @@ where
         seen: &'g Node<K, V>,
         guard: &'g impl Guard<R>,
     ) -> Result<&'g Node<K, V>, ChangedError<'g, K, V>> {
-        let mut value = Some(value);
-        let decide = |node: Option<&'g Node<K, V>>, lost: Option<V>| {
-            let value = lost.or_else(|| value.take()).expect("given once");
-            // The guard keeps `seen` allocated, so no other node has its address.
-            match node {
-                Some(node) if std::ptr::eq(node, seen) => Decision::Put(value),
-                current => Decision::Leave((value, current.map(Node::value))),
-            }
-        };
-        match self.computed(hash, key, decide, guard) {
-            Computed::Replaced(replaced) => Ok(replaced.new),
-            Computed::Left(key, (not_inserted, current)) => Err(ChangedError {
+        let node = Node::new(hash, key, value);
+        self.exchange(seen, node, guard).map_err(|(current, node)| {
+            let (key, not_inserted) = node.into_entry();
+            ChangedError {
                 key,
                 not_inserted,
-                current,
-            }),
-            _ => unreachable!("only the node that was seen is changed, to a value"),
-        }
+                current: current.map(Node::value),
+            }
+        })
     }
 
     /// Does with a key what a closure says, in one instant: what it decides is done to the very
@@ -298,7 +290,10 @@ where
         value: V,
         guard: &'g impl Guard<R>,
     ) -> &'g V {
-        self.update_or_insert_with(key, update, || value, guard)
+        // Not moved into a closure, which is moved itself.
+        let mut value = Some(value);
+        let make = || value.take().expect("made once");
+        self.update_or_insert_with(key, update, make, guard)
     }
 
     /// Replaces the value of a key by what `update` makes of it, or inserts what `make` returns if

@@ -803,6 +803,9 @@ where
         value: V,
         guard: &'g impl Guard<R>,
     ) -> Result<&'g Node<K, V>, OccupiedError<'g, K, V>> {
+        if const { is_large::<V>() } {
+            return self.try_insert_large(hash, key, value, guard);
+        }
         match self.inserted(hash, key, || value, guard) {
             Inserted::New(node) => Ok(node),
             Inserted::Present { node, key, value } => Err(OccupiedError {
@@ -837,7 +840,16 @@ where
         make: impl FnOnce() -> V,
         guard: &'g impl Guard<R>,
     ) -> Result<&'g V, &'g V> {
-        match self.inserted(self.hash(&key), key, make, guard) {
+        let hash = self.hash(&key);
+        if const { is_large::<V>() } {
+            let (node, is_new) = self.get_or_insert_large(hash, key, make, guard);
+            return if is_new {
+                Ok(node.value())
+            } else {
+                Err(node.value())
+            };
+        }
+        match self.inserted(hash, key, make, guard) {
             Inserted::New(node) => Ok(node.value()),
             Inserted::Present { node, .. } => Err(node.value()),
         }
@@ -890,9 +902,80 @@ where
         make: impl FnOnce() -> V,
         guard: &'g impl Guard<R>,
     ) -> &'g V {
+        if const { is_large::<V>() } {
+            return self.get_or_insert_large(hash, key, make, guard).0.value();
+        }
         match self.inserted(hash, key, make, guard) {
             Inserted::New(node) | Inserted::Present { node, .. } => node.value(),
         }
+    }
+
+    /// As `try_insert_hashed`, for a large value. Never inlined: its copies are its own.
+    #[inline(never)]
+    fn try_insert_large<'g>(
+        &'g self,
+        hash: u64,
+        key: K,
+        value: V,
+        guard: &'g impl Guard<R>,
+    ) -> Result<&'g Node<K, V>, OccupiedError<'g, K, V>> {
+        if let Some(node) = self.find_hashed(hash, &key, guard) {
+            return Err(OccupiedError {
+                key,
+                not_inserted: value,
+                current: node.value(),
+            });
+        }
+        self.insert_absent(Node::new(hash, key, value), guard)
+            .map_err(|(present, node)| {
+                let (key, not_inserted) = node.into_entry();
+                OccupiedError {
+                    key,
+                    not_inserted,
+                    current: present.value(),
+                }
+            })
+    }
+
+    /// As `get_or_insert_hashed`, for a large value: the node, and whether it is new.
+    #[inline(never)]
+    fn get_or_insert_large<'g>(
+        &'g self,
+        hash: u64,
+        key: K,
+        make: impl FnOnce() -> V,
+        guard: &'g impl Guard<R>,
+    ) -> (&'g Node<K, V>, bool) {
+        if let Some(node) = self.find_hashed(hash, &key, guard) {
+            return (node, false);
+        }
+        match self.insert_absent(Node::new(hash, key, make()), guard) {
+            Ok(node) => (node, true),
+            Err((node, _)) => (node, false),
+        }
+    }
+
+    /// The core's `exchange`.
+    #[expect(clippy::type_complexity, reason = "a node in, or the node back")]
+    pub(crate) fn exchange<'g>(
+        &'g self,
+        seen: &'g Node<K, V>,
+        node: Box<Node<K, V>>,
+        guard: &'g impl Guard<R>,
+    ) -> Result<&'g Node<K, V>, (Option<&'g Node<K, V>>, Box<Node<K, V>>)> {
+        // SAFETY: nodes come out, and no section.
+        unsafe { self.write(guard, |table, pinned| table.exchange(seen, node, pinned)) }
+    }
+
+    /// The core's `insert_absent`.
+    #[expect(clippy::type_complexity, reason = "a node in, or the node back")]
+    pub(crate) fn insert_absent<'g>(
+        &'g self,
+        node: Box<Node<K, V>>,
+        guard: &'g impl Guard<R>,
+    ) -> Result<&'g Node<K, V>, (&'g Node<K, V>, Box<Node<K, V>>)> {
+        // SAFETY: nodes come out, and no section.
+        unsafe { self.write(guard, |table, pinned| table.insert_absent(node, pinned)) }
     }
 
     /// The core's `get_or_insert`.
@@ -1108,6 +1191,12 @@ where
     fn from(entries: [(K, V); N]) -> Self {
         entries.into_iter().collect()
     }
+}
+
+/// Whether a value is so large that it is worth a second search to move it less often: moved as the
+/// core's closures and answers do, it takes much of a thread's stack in debug builds.
+const fn is_large<V>() -> bool {
+    size_of::<V>() >= 1 << 10
 }
 
 /// A key was present: [`HashMap::try_insert`]. Gives back what was not inserted.

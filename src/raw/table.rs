@@ -736,6 +736,83 @@ where
     }
 }
 
+/// What is done to nodes that exist: a large value is made in its place, and moved no more.
+impl<K, V, R, M> Table<K, V, R, M>
+where
+    R: Reclaim<Retired<K, V, M>>,
+{
+    /// Links a node if its key is absent. Else: the node that is there, and the one that was given.
+    #[expect(clippy::type_complexity, reason = "a node in, or the node back")]
+    pub(crate) fn insert_absent<'g>(
+        &'g self,
+        mut node: Box<Node<K, V, M>>,
+        pinned: Pinned<'g, R>,
+    ) -> Result<&'g Node<K, V, M>, (&'g Node<K, V, M>, Box<Node<K, V, M>>)>
+    where
+        K: Eq,
+    {
+        let list = self.list(pinned);
+        let mut view = self.state.occupied();
+        let mut retired = false;
+        loop {
+            let searched = list.find(view, node.hash(), |key| key == node.key());
+            retired |= searched.retired;
+            node = match searched.find {
+                Find::Absent(cursor) => match list.link(cursor, node) {
+                    Ok(node) => {
+                        self.written(list, view, 1);
+                        return Ok(node);
+                    }
+                    Err(node) => node,
+                },
+                Find::Found(found) => {
+                    self.changed_nothing(list, retired);
+                    return Err((found.node, node));
+                }
+            };
+            view = self.state.view();
+        }
+    }
+
+    /// Puts a node in the place of the very node that was seen. Else: what is there, and the node
+    /// that was given.
+    #[expect(clippy::type_complexity, reason = "a node in, or the node back")]
+    pub(crate) fn exchange<'g>(
+        &'g self,
+        seen: &'g Node<K, V, M>,
+        mut node: Box<Node<K, V, M>>,
+        pinned: Pinned<'g, R>,
+    ) -> Result<&'g Node<K, V, M>, (Option<&'g Node<K, V, M>>, Box<Node<K, V, M>>)>
+    where
+        K: Eq,
+    {
+        let list = self.list(pinned);
+        let mut retired = false;
+        loop {
+            let view = self.state.view();
+            let searched = list.find(view, node.hash(), |key| key == node.key());
+            retired |= searched.retired;
+            let current = match searched.find {
+                // The guard keeps `seen` allocated, so no other node has its address.
+                Find::Found(found) if std::ptr::eq(found.node, seen) => {
+                    match list.replace(&found, node) {
+                        Ok(replaced) => {
+                            self.written(list, view, 0);
+                            return Ok(replaced.new);
+                        }
+                        Err(back) => node = back,
+                    }
+                    continue;
+                }
+                Find::Found(found) => Some(found.node),
+                Find::Absent(_) => None,
+            };
+            self.changed_nothing(list, retired);
+            return Err((current, node));
+        }
+    }
+}
+
 #[cfg(all(test, not(any(splitmap_loom, splitmap_shuttle))))]
 mod tests {
     use super::*;
