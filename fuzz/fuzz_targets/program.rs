@@ -88,7 +88,7 @@ pub enum End {
     Insert,
     /// An occupied one by `remove`, a vacant one by `try_insert`.
     RemoveOrTryInsert,
-    /// An occupied one by `remove_unchanged`, a vacant one by `insert`.
+    /// An occupied one by `remove`, a vacant one by `insert`.
     RemoveUnchangedOrInsert,
 }
 
@@ -541,30 +541,34 @@ impl<K: Key, R: Reclaim<Retired<K, Counted>>> Worker<'_, K, R> {
             Entry::Occupied(entry) => {
                 let seen = *entry.get().0;
                 let operation = match end {
-                    End::Insert => Operation::InsertByEntry { seen, value },
+                    End::Insert => Operation::ReplaceIf(Condition::Is(seen), value),
                     End::RemoveOrTryInsert => Operation::RemoveByEntry(seen),
                     End::RemoveUnchangedOrInsert => Operation::RemoveUnchanged(seen),
                 };
                 self.recorder.call(key, operation, || match end {
-                    End::Insert => Outcome::ThereOrSeen(read(entry.insert(Counted::new(value)))),
-                    End::RemoveOrTryInsert => Outcome::ThereOrSeen(read(entry.remove())),
-                    End::RemoveUnchangedOrInsert if entry.remove_unchanged() => {
-                        Outcome::Removed(seen)
+                    End::Insert => match entry.insert(Counted::new(value)) {
+                        Ok(old) => Outcome::Wrote(Some(read(old))),
+                        Err(error) => Outcome::Kept(error.current.map(read)),
+                    },
+                    End::RemoveOrTryInsert => {
+                        Outcome::ThereOrSeen(view.remove(entry.key()).map_or(seen, read))
                     }
-                    End::RemoveUnchangedOrInsert => Outcome::Left,
+                    End::RemoveUnchangedOrInsert => {
+                        (entry.remove()).map_or(Outcome::Left, |old| Outcome::Removed(read(old)))
+                    }
                 });
             }
             Entry::Vacant(entry) => {
                 let new = Counted::new(value);
                 if let End::RemoveOrTryInsert = end {
-                    let try_insert = || match entry.try_insert(new) {
+                    let try_insert = || match entry.insert(new) {
                         Ok(_) => Outcome::Wrote(None),
                         Err(error) => Outcome::Kept(Some(read(error.current))),
                     };
                     let operation = Operation::TryInsert(value);
                     self.recorder.call(key, operation, try_insert);
                 } else {
-                    let insert = || Outcome::inserted_or_found(value, read(entry.insert(new)));
+                    let insert = || Outcome::inserted_or_found(value, read(entry.or_insert(new)));
                     let operation = Operation::GetOrInsert(value);
                     self.recorder.call(key, operation, insert);
                 }

@@ -566,12 +566,13 @@ fn call(map: &Map, books: &Arc<Books>, key: u64, operation: Operation) -> Outcom
             let removed = view.remove(&key).map(number);
             removed.map_or(Outcome::Kept(None), Outcome::Removed)
         }
-        Operation::RemoveIf(when) => match view.try_remove_if(&key, |_, seen| when.holds(number(seen)))
-        {
-            Ok(Some((_, value))) => Outcome::Removed(number(value)),
-            Ok(None) => Outcome::Kept(None),
-            Err((_, value)) => Outcome::Kept(Some(number(value))),
-        },
+        Operation::RemoveIf(when) => {
+            match view.try_remove_if(&key, |_, seen| when.holds(number(seen))) {
+                Ok(Some((_, value))) => Outcome::Removed(number(value)),
+                Ok(None) => Outcome::Kept(None),
+                Err((_, value)) => Outcome::Kept(Some(number(value))),
+            }
+        }
         Operation::Update(value) => {
             let mut old = None;
             let updated = view.update(key, |seen| {
