@@ -30,6 +30,7 @@ fn is_error<T: Error + Debug + Display>() {}
 #[test]
 fn every_public_type_can_be_shown() {
     let shown = BTreeSet::from([
+        is_debug::<ChangedError<'_, Shown, Shown>>(),
         is_debug::<Compute<'_, Shown, Shown, Shown>>(),
         #[cfg(feature = "crossbeam-epoch")]
         is_debug::<Crossbeam>(),
@@ -56,10 +57,14 @@ fn every_public_type_can_be_shown() {
         is_debug::<OccupiedError<'_, Shown, Shown>>(),
         is_debug::<Operation<Shown, Shown>>(),
         is_debug::<OwnedGuard<'_>>(),
+        is_debug::<PinnedArc<Unseen>>(),
+        is_debug::<Ref<'_, Shown>>(),
+        is_debug::<RefIter<'_, Unseen, Unseen>>(),
         is_debug::<Retired<Unseen, Unseen>>(),
         is_debug::<Scan<'_, Shown, Shown>>(),
         #[cfg(feature = "seize")]
         is_debug::<Seize>(),
+        is_debug::<SetRefIter<'_, Unseen>>(),
         is_debug::<Stats>(),
         is_debug::<VacantEntry<'_, Shown, Unseen, Unseen>>(),
         is_debug::<Values<'_, Unseen, Shown>>(),

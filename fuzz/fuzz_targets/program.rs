@@ -84,11 +84,11 @@ pub fn flush_crossbeam() {
 /// How an entry ends, by whether the key was there.
 #[derive(Clone, Copy, Debug)]
 pub enum End {
-    /// An occupied one by its `insert`, a vacant one by its own.
+    /// An occupied one by its `insert`, a vacant one by `or_insert`.
     Insert,
-    /// An occupied one by `remove`, a vacant one by `try_insert`.
+    /// An occupied one by the map's `remove` of its key, a vacant one by `insert`.
     RemoveOrTryInsert,
-    /// An occupied one by `remove`, a vacant one by `insert`.
+    /// An occupied one by `remove`, a vacant one by `or_insert`.
     RemoveUnchangedOrInsert,
 }
 
