@@ -9,11 +9,12 @@
 #![forbid(unsafe_code)]
 
 use std::convert::Infallible;
+use std::error::Error;
+use std::fmt;
 use std::hash::{BuildHasher, Hash};
 
 use equivalent::Equivalent;
 
-use crate::entry::ChangedError;
 use crate::map::HashMap;
 use crate::raw::{Computed, Decision, Node, Retired};
 use crate::reclaim::{Guard, Reclaim};
@@ -48,6 +49,31 @@ pub enum Compute<'g, K, V, T> {
     /// Nothing has changed.
     Aborted(T),
 }
+
+/// The entry that was seen is there no more: [`OccupiedEntry::insert`](crate::OccupiedEntry::insert). Gives back what was not
+/// inserted.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ChangedError<'g, K, V> {
+    /// The key that was to be inserted.
+    pub key: K,
+    /// The value that was to be inserted.
+    pub not_inserted: V,
+    /// The value that the map has; none if the key was removed.
+    pub current: Option<&'g V>,
+}
+
+impl<K: fmt::Debug, V: fmt::Debug> fmt::Display for ChangedError<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (key, value) = (&self.key, &self.not_inserted);
+        write!(f, "failed to insert {value:?}, the entry of {key:?} was ")?;
+        match self.current {
+            Some(current) => write!(f, "replaced: it has the value {current:?}"),
+            None => write!(f, "removed"),
+        }
+    }
+}
+
+impl<K: fmt::Debug, V: fmt::Debug> Error for ChangedError<'_, K, V> {}
 
 impl<V, T> From<Operation<V, T>> for Decision<V, T> {
     fn from(operation: Operation<V, T>) -> Self {

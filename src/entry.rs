@@ -6,12 +6,12 @@
 
 #![forbid(unsafe_code)]
 
-use std::error::Error;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 
 use equivalent::Equivalent;
 
+use crate::compute::ChangedError;
 use crate::hashing::DefaultHashBuilder;
 use crate::map::{HashMap, OccupiedError};
 use crate::raw::{Node, Retired};
@@ -177,31 +177,6 @@ where
         Entry::at(node, self, guard, hash, key)
     }
 }
-
-/// The entry that was seen is there no more: [`OccupiedEntry::insert`]. Gives back what was not
-/// inserted.
-#[derive(Debug, PartialEq, Eq)]
-pub struct ChangedError<'g, K, V> {
-    /// The key that was to be inserted.
-    pub key: K,
-    /// The value that was to be inserted.
-    pub not_inserted: V,
-    /// The value that the map has; none if the key was removed.
-    pub current: Option<&'g V>,
-}
-
-impl<K: fmt::Debug, V: fmt::Debug> fmt::Display for ChangedError<'_, K, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (key, value) = (&self.key, &self.not_inserted);
-        write!(f, "failed to insert {value:?}, the entry of {key:?} was ")?;
-        match self.current {
-            Some(current) => write!(f, "replaced: it has the value {current:?}"),
-            None => write!(f, "removed"),
-        }
-    }
-}
-
-impl<K: fmt::Debug, V: fmt::Debug> Error for ChangedError<'_, K, V> {}
 
 impl<'g, K, V, S, R, G, P> Place<'g, K, V, S, R, G, P>
 where

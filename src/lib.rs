@@ -30,8 +30,8 @@ mod stats;
 mod sync;
 
 pub use builder::HashMapBuilder;
-pub use compute::{Compute, Operation};
-pub use entry::{ChangedError, Entry, EntryRef, Modified, OccupiedEntry, VacantEntry};
+pub use compute::{ChangedError, Compute, Operation};
+pub use entry::{Entry, EntryRef, Modified, OccupiedEntry, VacantEntry};
 pub use equivalent::Equivalent;
 pub use hashing::{DefaultHashBuilder, DefaultHasher};
 pub use iter::{Cursor, Drain, IntoIter, Iter, IterMut, Keys, Scan, Values, ValuesMut};
