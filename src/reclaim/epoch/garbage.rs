@@ -3,6 +3,9 @@
 //! A batch is stamped with the epoch of the *last* object that went into it, so all of it is ripe
 //! when the batch is. An object waits at most for its batch to be full, or to be left alone for as
 //! long as garbage waits anyway.
+//!
+//! What ends with `in_place` calls no allocator, and so may be done to garbage that is borrowed
+//! from a bag. All else is done to garbage that was taken out of one: see `bag`.
 
 use std::collections::VecDeque;
 
@@ -26,6 +29,10 @@ struct Batch {
     objects: Vec<Object>,
 }
 
+/// It takes the allocator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NotInPlace;
+
 /// See the file's header.
 #[derive(Debug, Default)]
 pub(super) struct Garbage {
@@ -43,16 +50,36 @@ impl Garbage {
         self.len
     }
 
-    #[inline]
+    /// Puts an object behind all others. `now` is no older than what was pushed before.
     pub(super) fn push(&mut self, object: Object, now: Epoch) {
-        self.len += 1;
-        self.open.objects.push(object);
-        self.open.stamp = now;
         if self.open.objects.len() >= BATCH {
             self.close();
             // Only after a full one: a map that retires little pays little.
             self.open.objects.reserve_exact(BATCH);
         }
+        debug_assert!(self.may_be_stamped(now), "an older stamp");
+        self.open.objects.push(object);
+        self.open.stamp = now;
+        self.len += 1;
+    }
+
+    /// Whether a stamp is the newest of its batch.
+    fn may_be_stamped(&self, now: Epoch) -> bool {
+        self.open.objects.is_empty() || self.open.stamp.age(now) >= 0
+    }
+
+    /// As `push`, if there is room. False: nothing is done.
+    #[inline]
+    pub(super) fn push_in_place(&mut self, object: Object, now: Epoch) -> bool {
+        // A batch that has all the room that it ever gets is full when it has none left.
+        let has_room = self.open.objects.len() < self.open.objects.capacity();
+        if has_room {
+            debug_assert!(self.may_be_stamped(now), "an older stamp");
+            self.open.objects.push(object);
+            self.open.stamp = now;
+            self.len += 1;
+        }
+        has_room
     }
 
     /// Ends the open batch.
@@ -105,6 +132,22 @@ impl Garbage {
     /// The oldest object, if nobody can see it any more.
     pub(super) fn pop(&mut self, now: Epoch) -> Option<Object> {
         self.is_ripe(now).then(|| self.pop_any()).flatten()
+    }
+
+    /// As `pop`, unless that object is the last one of its batch.
+    #[inline]
+    pub(super) fn pop_in_place(&mut self, now: Epoch) -> Result<Option<Object>, NotInPlace> {
+        if !self.is_ripe(now) {
+            return Ok(None);
+        }
+        let first = self.closed.front().ok_or(NotInPlace)?;
+        if self.gone + 1 == first.objects.len() {
+            return Err(NotInPlace);
+        }
+        let object = first.objects[self.gone];
+        self.gone += 1;
+        self.len -= 1;
+        Ok(Some(object))
     }
 
     /// The oldest object, whoever can see it.

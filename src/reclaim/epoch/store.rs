@@ -5,7 +5,7 @@
 //! the rest. So entries are dropped by nobody but threads that hold the map, which is why they
 //! may borrow, and may be bound to one thread.
 
-use super::bag::{Bag, Contents, Pending, Taken, budget, free};
+use super::bag::{Bag, Contents, Lot, Pending, Taken, budget, free};
 use super::chunks::Chunks;
 use super::garbage::{Garbage, Object};
 use super::registry::Registry;
@@ -35,8 +35,8 @@ struct Bags {
     dispose: unsafe fn(*mut ()),
     /// By the index of the slot.
     bags: Chunks<LazyBox<Bag>, 8>,
-    /// Garbage that belongs to nobody, with its bytes.
-    parcels: Stack<(Garbage, usize)>,
+    /// Garbage that belongs to nobody.
+    parcels: Stack<Lot>,
     /// The objects in parcels, and their bytes.
     sent: Pending,
 }
@@ -67,7 +67,7 @@ impl Bags {
     }
 
     /// Puts garbage beside the bags.
-    fn send(&self, garbage: Garbage, bytes: usize) {
+    fn send(&self, (garbage, bytes): Lot) {
         // Relaxed: statistics.
         self.sent
             .objects
@@ -77,8 +77,25 @@ impl Bags {
         self.parcels.push((garbage, bytes));
     }
 
+    /// Puts something into the bag of this thread, or beside it. `push` may call the allocator.
+    ///
+    /// # Safety
+    ///
+    /// The thread is pinned on the bag's slot. `push` runs no user code.
+    #[cold]
+    unsafe fn push_by(&self, bag: &Bag, push: impl FnOnce(&mut Lot)) {
+        let mut push = Some(push);
+        let mut push = |lot: &mut Lot| push.take().into_iter().for_each(|push| push(lot));
+        // SAFETY: the caller's promise.
+        if unsafe { bag.rework(&mut push, |spilled| self.send(spilled)) }.is_none() {
+            let mut lot = Lot::default();
+            push(&mut lot);
+            self.send(lot);
+        }
+    }
+
     /// Takes all that stands beside the bags.
-    fn receive(&self) -> Option<(Garbage, usize)> {
+    fn receive(&self) -> Option<Lot> {
         if !self.parcels.has_some() {
             return None;
         }
@@ -128,19 +145,25 @@ impl Store {
         object: *mut (),
     ) {
         let bags = self.bags::<D>();
-        // The stamp: read while pinned, after the unlink.
+        let bag = bags.of(pin.slot());
+        // The stamp: read while pinned, after the unlink. And after the bag was made, since the
+        // allocator may have retired something meanwhile: the newest stamp comes last.
         let now = registry.epoch();
         // SAFETY: retired just now.
         let bytes = unsafe { D::bytes(object) };
         let push = |contents: &mut Contents| {
-            contents.garbage.push(Object(object), now);
-            contents.bytes += bytes;
+            let pushed = contents.garbage.push_in_place(Object(object), now);
+            contents.bytes += if pushed { bytes } else { 0 };
+            pushed
         };
-        // SAFETY: pinned; `push` runs no user code.
-        if unsafe { bags.of(pin.slot()).change(push) }.is_none() {
-            let mut garbage = Garbage::default();
-            garbage.push(Object(object), now);
-            bags.send(garbage, bytes);
+        // SAFETY: pinned; `push` runs no user code, and calls no allocator.
+        if unsafe { bag.change(push) } != Some(true) {
+            let push = |(garbage, sum): &mut Lot| {
+                garbage.push(Object(object), now);
+                *sum += bytes;
+            };
+            // SAFETY: pinned.
+            unsafe { bags.push_by(bag, push) };
         }
     }
 
@@ -183,7 +206,7 @@ impl Store {
         // SAFETY: pinned; `look` runs no user code.
         if let Some(Some(budget)) = unsafe { bag.with(look) } {
             // SAFETY: the caller's promise.
-            unsafe { free::<D>(bag, now, budget) };
+            unsafe { free::<D>(bag, now, budget, |spilled| bags.send(spilled)) };
         }
     }
 
@@ -191,19 +214,13 @@ impl Store {
     /// anything to free and nobody else has advanced it since the last one.
     #[cold]
     fn end_window(&self, registry: &Registry, bags: &Bags, bag: &Bag, own: usize) {
-        let add = |(garbage, bytes): (Garbage, usize)| {
-            let mut spilled = Some(garbage);
-            let add = |contents: &mut Contents| {
-                if let Some(garbage) = spilled.take() {
-                    contents.garbage.append(garbage);
-                    contents.bytes += bytes;
-                }
+        let add = |(garbage, bytes): Lot| {
+            let add = |(all, sum): &mut Lot| {
+                all.append(garbage);
+                *sum += bytes;
             };
-            // SAFETY: pinned; `add` runs no user code.
-            unsafe { bag.change(add) };
-            if let Some(garbage) = spilled {
-                bags.send(garbage, bytes);
-            }
+            // SAFETY: pinned.
+            unsafe { bags.push_by(bag, add) };
         };
         bags.receive().map(add);
 
@@ -334,7 +351,7 @@ struct Haul<'s> {
 }
 
 impl Haul<'_> {
-    fn add(&mut self, (garbage, bytes): (Garbage, usize)) {
+    fn add(&mut self, (garbage, bytes): Lot) {
         self.garbage.append(garbage);
         self.bytes += bytes;
     }
@@ -374,7 +391,7 @@ impl Drop for Haul<'_> {
     fn drop(&mut self) {
         let garbage = std::mem::take(&mut self.garbage);
         if garbage.len() > 0 {
-            self.bags.send(garbage, self.bytes);
+            self.bags.send((garbage, self.bytes));
         }
     }
 }
