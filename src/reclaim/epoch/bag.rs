@@ -62,8 +62,6 @@ pub(super) type Lot = (Garbage, usize);
 pub(super) struct Contents {
     pub(super) garbage: Garbage,
     pub(super) bytes: usize,
-    /// The epoch at the last end of a window, or what is left of it.
-    pub(super) seen: u16,
     /// Another bag with garbage, as far as its number fits, and its clock, both at that time: if
     /// the clock stands still until the next end of a window, the bag is taken.
     pub(super) watched_clock: u16,

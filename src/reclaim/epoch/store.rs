@@ -21,6 +21,10 @@ use crate::sync::{Ordering, const_unless_loom};
 /// costs a write next to nothing.
 const WINDOW: u64 = if cfg!(any(loom, shuttle)) { 1 } else { 128 };
 
+/// After how many objects that it has retired, in whatever maps, a thread does so at the latest: one
+/// that writes many maps, each of them rarely, would come to the end of a window in none.
+const RETIREMENTS: usize = WINDOW as usize;
+
 /// How often `flush` tries to advance the epoch. Three times would do if no reader ever came
 /// between; one that is pinned for the moment is gone at a later attempt.
 const ATTEMPTS: usize = if cfg!(loom) { 3 } else { 32 };
@@ -149,6 +153,7 @@ impl Store {
         // The stamp: read while pinned, after the unlink. And after the bag was made, since the
         // allocator may have retired something meanwhile: the newest stamp comes last.
         let now = registry.epoch();
+        pin.slot().count_retired();
         // SAFETY: retired just now.
         let bytes = unsafe { D::bytes(object) };
         let push = |contents: &mut Contents| {
@@ -193,8 +198,8 @@ impl Store {
             return;
         };
         let now = registry.epoch();
-        if clock.is_multiple_of(WINDOW) {
-            self.end_window(registry, bags, bag, pin.slot().index());
+        if clock.is_multiple_of(WINDOW) || pin.slot().retired() >= RETIREMENTS {
+            self.end_window(registry, bags, bag, pin.slot());
         }
         if bag.is_freeing() {
             return;
@@ -213,7 +218,10 @@ impl Store {
     /// The end of a window: takes what was left behind, and advances the epoch, if there is
     /// anything to free and nobody else has advanced it since the last one.
     #[cold]
-    fn end_window(&self, registry: &Registry, bags: &Bags, bag: &Bag, own: usize) {
+    fn end_window(&self, registry: &Registry, bags: &Bags, bag: &Bag, slot: &Slot) {
+        // In whatever map: this thread may be the only one that ever sees to the epoch for it.
+        let has_retired = slot.begin_window();
+        let own = slot.index();
         let add = |(garbage, bytes): Lot| {
             let add = |(all, sum): &mut Lot| {
                 all.append(garbage);
@@ -226,10 +234,10 @@ impl Store {
 
         let look = |contents: &mut Contents| {
             let watched = (contents.watched as usize, contents.watched_clock);
-            (contents.seen, contents.garbage.len() > 0, watched)
+            (contents.garbage.len() > 0, watched)
         };
         // SAFETY: pinned; `look` runs no user code.
-        let Some((seen, has_garbage, (watched, clock))) = (unsafe { bag.with(look) }) else {
+        let Some((has_garbage, (watched, clock))) = (unsafe { bag.with(look) }) else {
             return;
         };
         // Left behind: nobody has written there since the end of the last window.
@@ -237,8 +245,8 @@ impl Store {
             .with_garbage(own)
             .find(|&(index, bag)| index == watched && bag.count.clock() == clock);
         let taken = left.and_then(|(index, left)| Taken::raise(index, left));
-        let is_quiet = seen == registry.epoch().short();
-        let fenced = if is_quiet && (has_garbage || taken.is_some()) {
+        let is_quiet = slot.has_seen(registry.epoch());
+        let fenced = if is_quiet && (has_garbage || has_retired || taken.is_some()) {
             registry.advance().fenced
         } else {
             taken.is_some() && registry.heavy()
@@ -251,13 +259,13 @@ impl Store {
         let next = bags.with_garbage(own).find(|&(index, _)| index > watched);
         let next = next.or_else(|| bags.with_garbage(own).next());
         let remember = |contents: &mut Contents| {
-            contents.seen = registry.epoch().short();
             let (index, clock) = next.map_or((0, 0), |(index, bag)| (index, bag.count.clock()));
             contents.watched = u32::try_from(index).unwrap_or(0);
             contents.watched_clock = clock;
         };
         // SAFETY: pinned; `remember` runs no user code.
         unsafe { bag.with(remember) };
+        slot.see(registry.epoch());
     }
 
     /// # Safety
