@@ -237,7 +237,7 @@ stage_sanitize() {
         export ASAN_OPTIONS=detect_leaks=0
         "${test[@]}" --target-dir "$targets/asan" --all-features \
             --test reclamation --test drops --test panics --test stress --test parallel \
-            --test allocator
+            --test allocator --test many_maps
     )
     export RUSTFLAGS='-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer'
     export TSAN_OPTIONS="suppressions=$root/ci/tsan.supp"

@@ -2,6 +2,8 @@
 
 mod builder;
 mod compute;
+#[cfg(not(loom))]
+mod enroll;
 mod entry;
 pub mod guide;
 mod hashing;
@@ -34,8 +36,6 @@ pub use pinned::HashMapRef;
 pub use raw::Retired;
 #[cfg(all(feature = "crossbeam-epoch", not(loom)))]
 pub use reclaim::Crossbeam;
-#[cfg(not(loom))]
-pub use reclaim::Epoch;
 #[cfg(all(splitmap_leak, not(loom)))]
 #[doc(hidden)]
 pub use reclaim::Leak;
@@ -44,5 +44,7 @@ pub use reclaim::Seize;
 pub use reclaim::{
     DefaultReclaimer, Dispose, Guard, LocalGuard, OwnedGuard, Reclaim, ReclaimOwned, Reclaimer,
 };
+#[cfg(not(loom))]
+pub use reclaim::{Epoch, flush_all};
 pub use set::{HashSet, HashSetBuilder, HashSetRef};
 pub use stats::Stats;

@@ -312,6 +312,12 @@ where
         self.table.flush();
     }
 
+    /// The reclaimer's part of the map.
+    #[cfg(not(loom))]
+    pub(crate) fn store(&self) -> &R::Store {
+        self.table.store()
+    }
+
     /// What the map knows of its garbage, and of the guards that keep it.
     ///
     /// Looks at the places of all threads that pin, and at a counter for each that has written;

@@ -253,7 +253,7 @@ where
         self.map.retain(|value, ()| keep(value), guard);
     }
 
-    #[cfg(feature = "rayon")]
+    #[cfg(any(feature = "rayon", not(loom)))]
     pub(crate) fn map(&self) -> &HashMap<T, (), S, R> {
         &self.map
     }

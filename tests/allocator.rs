@@ -124,6 +124,7 @@ fn use_map(step: u64) {
     drop(guard);
     if key == 6_000 {
         MAP.flush();
+        splitmap::flush_all();
     }
 }
 
@@ -162,6 +163,7 @@ static ALLOCATOR: UsesTheMap = UsesTheMap;
 fn run(threads: u64) {
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    MAP.enroll();
     let before = OPERATIONS.load(Ordering::Relaxed);
     let work = |thread: u64| {
         IS_ON.set(true);

@@ -43,7 +43,9 @@ mod stack;
 #[cfg(all(feature = "crossbeam-epoch", not(loom)))]
 pub use crossbeam::Crossbeam;
 #[cfg(not(loom))]
-pub use epoch::Epoch;
+pub(crate) use epoch::enroll;
+#[cfg(not(loom))]
+pub use epoch::{Epoch, flush_all};
 pub use guard::{Guard, LocalGuard, OwnedGuard};
 pub(crate) use guard::{Pinned, Protected};
 #[cfg(all(splitmap_leak, not(loom)))]

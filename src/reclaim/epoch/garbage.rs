@@ -23,7 +23,7 @@ const FEW: usize = 16;
 pub(super) struct Object(pub(super) *mut ());
 
 // SAFETY: it is a name. Whoever frees the object holds the map or drops it, and so is where the
-// map's entries may be.
+// map's entries may be; or the map is enrolled, and these may be anywhere.
 unsafe impl Send for Object {}
 
 #[derive(Debug, Default)]

@@ -10,6 +10,8 @@ use super::chunks::Chunks;
 use super::garbage::{Garbage, Object};
 use super::registry::Registry;
 use super::slot::{Pin, Slot};
+use std::sync::{Arc, Weak};
+
 use crate::reclaim::Dispose;
 use crate::reclaim::count::Count;
 use crate::reclaim::lazy::LazyBox;
@@ -31,10 +33,11 @@ const ATTEMPTS: usize = if cfg!(loom) { 3 } else { 32 };
 
 /// See the file's header. Nothing is allocated before the first write.
 pub struct Store {
-    bags: LazyBox<Bags>,
+    bags: LazyBox<Bags, Arc<Bags>>,
 }
 
-struct Bags {
+/// What a store has, once it has been written. It is the store's alone, unless its map is enrolled.
+pub(crate) struct Bags {
     /// How the objects are freed when the store is dropped.
     dispose: unsafe fn(*mut ()),
     /// By the index of the slot.
@@ -115,6 +118,46 @@ impl Bags {
         // Relaxed: as above.
         self.sent.bytes.fetch_sub(bytes, Ordering::Relaxed);
         Some((garbage, bytes))
+    }
+
+    /// # Safety
+    ///
+    /// That of `Reclaim::flush`.
+    pub(super) unsafe fn flush<'r, D: Dispose>(
+        &self,
+        registry: &'r Registry,
+        pin: impl FnOnce() -> Pin<'r>,
+    ) {
+        let mut haul = Haul {
+            bags: self,
+            garbage: Garbage::default(),
+            bytes: 0,
+        };
+        let pin = pin();
+        let is_alone = pin.is_alone();
+        haul.gather(registry, &pin);
+        drop(pin);
+        for _ in 0..ATTEMPTS {
+            if haul.garbage.is_all_ripe(registry.epoch()) {
+                break;
+            }
+            if !registry.advance().advanced {
+                // This thread has another guard, for which it would wait in vain.
+                if !is_alone {
+                    break;
+                }
+                #[cfg(not(loom))]
+                crate::sync::yield_now();
+            }
+        }
+        let now = registry.epoch();
+        haul.garbage.sort(now);
+        while let Some(Object(object)) = haul.garbage.pop(now) {
+            // SAFETY: still allocated.
+            haul.bytes -= unsafe { D::bytes(object) };
+            // SAFETY: retired for this `D` and popped once; its stamp is over.
+            unsafe { D::dispose(object) };
+        }
     }
 
     /// The bags with garbage, but for one.
@@ -276,39 +319,17 @@ impl Store {
         registry: &'r Registry,
         pin: impl FnOnce() -> Pin<'r>,
     ) {
-        let Some(bags) = self.bags.get() else {
-            return;
-        };
-        let mut haul = Haul {
-            bags,
-            garbage: Garbage::default(),
-            bytes: 0,
-        };
-        let pin = pin();
-        let is_alone = pin.is_alone();
-        haul.gather(registry, &pin);
-        drop(pin);
-        for _ in 0..ATTEMPTS {
-            if haul.garbage.is_all_ripe(registry.epoch()) {
-                break;
-            }
-            if !registry.advance().advanced {
-                // This thread has another guard, for which it would wait in vain.
-                if !is_alone {
-                    break;
-                }
-                #[cfg(not(loom))]
-                crate::sync::yield_now();
-            }
+        if let Some(bags) = self.bags.get() {
+            // SAFETY: the caller's promise.
+            unsafe { bags.flush::<D>(registry, pin) };
         }
-        let now = registry.epoch();
-        haul.garbage.sort(now);
-        while let Some(Object(object)) = haul.garbage.pop(now) {
-            // SAFETY: still allocated.
-            haul.bytes -= unsafe { D::bytes(object) };
-            // SAFETY: retired for this `D` and popped once; its stamp is over.
-            unsafe { D::dispose(object) };
-        }
+    }
+
+    /// The bags, for whoever may free what is in them. Makes them first if need be.
+    #[cfg(not(loom))]
+    pub(crate) fn weak<D: Dispose>(&self) -> Weak<Bags> {
+        self.bags::<D>();
+        self.bags.weak().expect("just made")
     }
 
     /// The objects in parcels.
@@ -404,8 +425,9 @@ impl Drop for Haul<'_> {
     }
 }
 
-impl Drop for Store {
-    /// Frees all garbage. A destructor that panics keeps no other from being run; a second panic
+impl Drop for Bags {
+    /// Frees all garbage: with the store, or, if somebody flushes an enrolled map while it is dropped,
+    /// when that is done. A destructor that panics keeps no other from being run; a second panic
     /// ends the process, as everywhere.
     fn drop(&mut self) {
         struct Rest {
@@ -423,26 +445,24 @@ impl Drop for Store {
             fn free(&mut self) {
                 while let Some(Object(object)) = self.garbage.pop_any() {
                     // SAFETY: retired for the map's `Dispose` and popped once. The map is gone:
-                    // no guard of it is left.
+                    // no guard of it is left. If this is not where it was dropped, it was enrolled,
+                    // and the objects may be freed anywhere.
                     unsafe { (self.dispose)(object) };
                 }
             }
         }
 
-        let Some(bags) = self.bags.take() else {
-            return;
-        };
         let mut garbage = Garbage::default();
-        if let Some((parcels, _)) = bags.receive() {
+        if let Some((parcels, _)) = self.receive() {
             garbage.append(parcels);
         }
-        for (_, bag) in bags.iter() {
-            // SAFETY: the store is borrowed mutably, so nobody else has access.
+        for (_, bag) in self.iter() {
+            // SAFETY: borrowed mutably, so nobody else has access.
             garbage.append(unsafe { bag.empty() }.0);
         }
         Rest {
             garbage,
-            dispose: bags.dispose,
+            dispose: self.dispose,
         }
         .free();
     }
