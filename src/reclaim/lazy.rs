@@ -3,7 +3,9 @@
 
 use std::marker::PhantomData;
 use std::ptr;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+#[cfg(not(loom))]
+use std::sync::Weak;
 
 use crate::sync::{AtomicPtr, Ordering, const_unless_loom};
 
@@ -50,6 +52,7 @@ pub struct LazyBox<T, P: Place<T> = Box<T>> {
     _owns: PhantomData<fn() -> P>,
 }
 
+#[cfg(not(loom))]
 impl<T> LazyBox<T, Arc<T>> {
     /// A handle to the value, if it is made, that outlives it.
     pub(crate) fn weak(&self) -> Option<Weak<T>> {

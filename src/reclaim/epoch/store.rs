@@ -3,15 +3,17 @@
 //! A retired object goes into the bag of the thread that retired it, and normally that thread
 //! frees it, a few at the end of each write. Nothing outlives the map: dropping the store frees
 //! the rest. So entries are dropped by nobody but threads that hold the map, which is why they
-//! may borrow, and may be bound to one thread.
+//! may borrow, and may be bound to one thread. (Those of an enrolled map may not: see `enrolled`.)
+
+use std::sync::Arc;
+#[cfg(not(loom))]
+use std::sync::Weak;
 
 use super::bag::{Bag, Contents, Lot, Pending, Taken, budget, free};
 use super::chunks::Chunks;
 use super::garbage::{Garbage, Object};
 use super::registry::Registry;
 use super::slot::{Pin, Slot};
-use std::sync::{Arc, Weak};
-
 use crate::reclaim::Dispose;
 use crate::reclaim::count::Count;
 use crate::reclaim::lazy::LazyBox;
