@@ -269,7 +269,8 @@ stage_sanitize() {
         # Maps in statics, and what is leaked on purpose.
         export ASAN_OPTIONS=detect_leaks=0
         "${test[@]}" --target-dir "$targets/asan" --all-features \
-            --test reclamation --test drops --test panics --test stress --test parallel
+            --test reclamation --test drops --test panics --test stress --test parallel \
+            --test allocator --test many_maps
     )
     export RUSTFLAGS='-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer'
     export TSAN_OPTIONS="suppressions=$root/ci/tsan.supp"

@@ -8,6 +8,8 @@ compile_error!(
 mod builder;
 mod by_ref;
 mod compute;
+#[cfg(not(splitmap_loom))]
+mod enroll;
 mod entry;
 pub mod guide;
 mod hashing;
@@ -42,8 +44,6 @@ pub use pinned::HashMapRef;
 pub use raw::Retired;
 #[cfg(all(feature = "crossbeam-epoch", not(splitmap_loom)))]
 pub use reclaim::Crossbeam;
-#[cfg(not(splitmap_loom))]
-pub use reclaim::Epoch;
 #[cfg(all(splitmap_leak, not(splitmap_loom)))]
 #[doc(hidden)]
 pub use reclaim::Leak;
@@ -52,5 +52,7 @@ pub use reclaim::Seize;
 pub use reclaim::{
     DefaultReclaimer, Dispose, Guard, LocalGuard, OwnedGuard, Reclaim, ReclaimOwned, Reclaimer,
 };
+#[cfg(not(splitmap_loom))]
+pub use reclaim::{Epoch, flush_all};
 pub use set::{HashSet, HashSetBuilder, HashSetRef};
 pub use stats::Stats;

@@ -756,8 +756,8 @@ fn ticks() {
         });
 }
 
-/// An object joins a batch that began long ago // a reader // advances, of which one would do for
-/// the batch's first object.
+/// An object joins a batch that began long ago, behind a batch that keeps it from being ended // a
+/// reader // advances, of which one would do for the batch's first object.
 #[test]
 fn batch() {
     Model::new("batch")
@@ -771,7 +771,9 @@ fn batch() {
         .run(|seen| {
             let world = World::new();
             let (writer, reader) = (writer(&world), world.enter());
-            let (old, entry) = (world.entry(), world.entry());
+            let (oldest, old, entry) = (world.entry(), world.entry(), world.entry());
+            writer.pin().remove(&oldest);
+            advance(&world, 1);
             writer.pin().remove(&old);
             advance(&world, 2);
             let guard = writer.pin();
@@ -780,6 +782,8 @@ fn batch() {
                 move || {
                     guard.remove(&removed);
                     drop(guard);
+                    // It frees two at a time.
+                    writer.pin().tick();
                     writer.pin().tick();
                 },
                 move || read(&reader, &found),

@@ -43,7 +43,9 @@ mod stack;
 #[cfg(all(feature = "crossbeam-epoch", not(splitmap_loom)))]
 pub use crossbeam::Crossbeam;
 #[cfg(not(splitmap_loom))]
-pub use epoch::Epoch;
+pub(crate) use epoch::enroll;
+#[cfg(not(splitmap_loom))]
+pub use epoch::{Epoch, flush_all};
 pub use guard::{Guard, LocalGuard, OwnedGuard};
 pub(crate) use guard::{Pinned, Protected};
 #[cfg(all(splitmap_leak, not(splitmap_loom)))]

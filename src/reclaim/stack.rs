@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::ptr;
 
-use crate::sync::{AtomicPtr, Ordering, Witness};
+use crate::sync::{AtomicPtr, Ordering, Witness, const_unless_loom};
 
 /// See the file's header. What is in it is used by nobody.
 pub(crate) struct Stack<T> {
@@ -19,9 +19,11 @@ struct Layer<T> {
 }
 
 impl<T> Stack<T> {
-    pub(crate) fn new() -> Self {
-        Stack {
-            top: AtomicPtr::new(ptr::null_mut()),
+    const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Stack {
+                top: AtomicPtr::new(ptr::null_mut()),
+            }
         }
     }
 

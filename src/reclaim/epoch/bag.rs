@@ -13,8 +13,15 @@
 //! The owner never waits, and pays one load. While the flag is raised it frees nothing; if it stays
 //! raised, because its thread died in between, others have to, by what they do at the end of their
 //! windows, or by `flush`.
+//!
+//! # The allocator
+//!
+//! The global allocator may use the map that calls it, and so may come back to the very bag for
+//! which it is called. So **nothing is allocated or freed while contents are borrowed**. What needs
+//! the allocator takes the garbage out of the bag ([`Bag::rework`]), and puts it back afterwards:
+//! the allocator's own operations meet a bag that is whole, and has no garbage.
 
-use super::garbage::{Garbage, Object};
+use super::garbage::{Garbage, NotInPlace, Object};
 use super::registry::Registry;
 use super::slot::Epoch;
 use crate::reclaim::Dispose;
@@ -48,12 +55,13 @@ pub(super) struct Pending {
     pub(super) bytes: tally::AtomicUsize,
 }
 
+/// Garbage, and its bytes.
+pub(super) type Lot = (Garbage, usize);
+
 #[derive(Default)]
 pub(super) struct Contents {
     pub(super) garbage: Garbage,
     pub(super) bytes: usize,
-    /// The epoch at the last end of a window, or what is left of it.
-    pub(super) seen: u16,
     /// Another bag with garbage, as far as its number fits, and its clock, both at that time: if
     /// the clock stands still until the next end of a window, the bag is taken.
     pub(super) watched_clock: u16,
@@ -65,10 +73,15 @@ pub(super) struct Contents {
 const _: () = assert!(size_of::<Bag>() == 128);
 
 impl Contents {
-    /// All of the garbage, and its bytes.
-    pub(super) fn take(&mut self) -> (Garbage, usize) {
+    /// All of the garbage.
+    pub(super) fn take(&mut self) -> Lot {
         let garbage = std::mem::take(&mut self.garbage);
         (garbage, std::mem::take(&mut self.bytes))
+    }
+
+    fn swap(&mut self, (garbage, bytes): &mut Lot) {
+        std::mem::swap(&mut self.garbage, garbage);
+        std::mem::swap(&mut self.bytes, bytes);
     }
 }
 
@@ -107,12 +120,12 @@ impl Bag {
         self.is_freeing.load(Ordering::Relaxed)
     }
 
-    /// All of the garbage, and its bytes.
+    /// All of the garbage.
     ///
     /// # Safety
     ///
     /// Nobody else has access.
-    pub(super) unsafe fn empty(&self) -> (Garbage, usize) {
+    pub(super) unsafe fn empty(&self) -> Lot {
         let take = |contents: &mut Contents| {
             let taken = contents.take();
             self.pending.set(contents);
@@ -120,6 +133,33 @@ impl Bag {
         };
         // SAFETY: the caller's promise.
         unsafe { self.contents.with(take) }
+    }
+
+    /// As `change`, for what may call the allocator: `work` is done to garbage that is not in the bag.
+    ///
+    /// `spill` gets the garbage for which there is no place afterwards: what the allocator's own
+    /// operations have put here meanwhile; or all of it, while somebody else may have the contents.
+    ///
+    /// # Safety
+    ///
+    /// The calling thread is pinned on the bag's slot. `work` runs no user code but the allocator's.
+    #[cold]
+    pub(super) unsafe fn rework<A>(
+        &self,
+        work: impl FnOnce(&mut Lot) -> A,
+        spill: impl FnOnce(Lot),
+    ) -> Option<A> {
+        // SAFETY: the caller's promise; `take` calls no allocator.
+        let mut lot = unsafe { self.change(Contents::take) }?;
+        let answer = work(&mut lot);
+        // Not dropped in there, even if it is empty: it may have memory.
+        let put_back = |contents: &mut Contents| contents.swap(&mut lot);
+        // SAFETY: as above.
+        unsafe { self.change(put_back) };
+        if lot.0.len() > 0 {
+            spill(lot);
+        }
+        Some(answer)
     }
 
     /// As `with`, for what changes the garbage.
@@ -142,7 +182,8 @@ impl Bag {
     ///
     /// # Safety
     ///
-    /// The calling thread is pinned on the bag's slot. `access` runs no user code.
+    /// The calling thread is pinned on the bag's slot. `access` runs no user code, and does not call
+    /// the allocator.
     #[inline]
     pub(super) unsafe fn with<A>(&self, access: impl FnOnce(&mut Contents) -> A) -> Option<A> {
         // Acquire: pairs with the Release in the drop of `Taken`; what was done to the contents
@@ -177,7 +218,7 @@ impl<'b> Taken<'b> {
     /// # Safety
     ///
     /// A heavy fence of `registry` was executed since the flag was raised.
-    pub(super) unsafe fn contents(&self, registry: &Registry) -> Option<(Garbage, usize)> {
+    pub(super) unsafe fn contents(&self, registry: &Registry) -> Option<Lot> {
         // SAFETY: by the file's header; that the slot is idle was acquired.
         let take = || unsafe { self.bag.empty() };
         registry.is_idle(self.index).then(take)
@@ -191,12 +232,12 @@ impl Drop for Taken<'_> {
     }
 }
 
-/// Frees the oldest objects of a bag, as far as they are ripe.
+/// Frees the oldest objects of a bag, as far as they are ripe. `spill` is that of [`Bag::rework`].
 ///
 /// # Safety
 ///
 /// The thread is pinned on the bag's slot, and the bag's objects are for this `D`.
-pub(super) unsafe fn free<D: Dispose>(bag: &Bag, now: Epoch, budget: usize) {
+pub(super) unsafe fn free<D: Dispose>(bag: &Bag, now: Epoch, budget: usize, spill: impl Fn(Lot)) {
     /// Lowers the flag, also after a panic.
     struct Freeing<'b>(&'b Bag);
 
@@ -210,16 +251,27 @@ pub(super) unsafe fn free<D: Dispose>(bag: &Bag, now: Epoch, budget: usize) {
     // Relaxed: as above.
     bag.is_freeing.store(true, Ordering::Relaxed);
     let _freeing = Freeing(bag);
+    // SAFETY: asked about objects that were just popped: still allocated.
+    let bytes = |object: Option<Object>| object.map_or(0, |object| unsafe { D::bytes(object.0) });
     let pop = |contents: &mut Contents| {
-        let Object(object) = contents.garbage.pop(now)?;
-        // SAFETY: still allocated.
-        contents.bytes -= unsafe { D::bytes(object) };
-        Some(object)
+        let popped = contents.garbage.pop_in_place(now)?;
+        contents.bytes -= bytes(popped);
+        Ok(popped)
+    };
+    let pop_last = |lot: &mut Lot| {
+        let popped = lot.0.pop(now);
+        lot.1 -= bytes(popped);
+        popped
     };
     for _ in 0..budget {
-        // SAFETY: pinned; `pop` runs no user code.
-        let popped = unsafe { bag.change(pop) };
-        let Some(object) = popped.flatten() else {
+        // SAFETY: pinned; `pop` runs no user code, and calls no allocator.
+        let popped = match unsafe { bag.change(pop) } {
+            // SAFETY: pinned; `pop_last` runs no user code but the allocator's.
+            Some(Err(NotInPlace)) => unsafe { bag.rework(pop_last, &spill) }.flatten(),
+            Some(Ok(popped)) => popped,
+            None => None,
+        };
+        let Some(Object(object)) = popped else {
             return;
         };
         // SAFETY: retired for this `D` and popped once; its stamp is over. The bag is whole and

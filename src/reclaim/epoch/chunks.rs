@@ -6,7 +6,7 @@ use std::ptr;
 use crate::sync::{AtomicPtr, Ordering};
 
 #[cfg(not(splitmap_loom))]
-const CHUNKS: usize = 24;
+const CHUNKS: usize = 22;
 #[cfg(splitmap_loom)]
 const CHUNKS: usize = 3;
 
@@ -76,7 +76,7 @@ impl<T, const FIRST: usize> Chunks<T, FIRST> {
     ///
     /// # Panics
     ///
-    /// If the sequence has no such place: there are `FIRST` times 2^24, less `FIRST`.
+    /// If the sequence has no such place: there are `FIRST` times 2^22, less `FIRST`.
     #[inline]
     pub(super) fn get_or_make(&self, index: usize, make: impl Fn(usize) -> T) -> &T {
         let (chunk, place) = Self::place(index);

@@ -1,8 +1,11 @@
 //! Garbage: retired objects in the order in which they came, in batches that share a stamp.
 //!
 //! A batch is stamped with the epoch of the *last* object that went into it, so all of it is ripe
-//! when the batch is. An object waits at most for its batch to be full, or to be left alone for as
-//! long as garbage waits anyway.
+//! when the batch is. So that nobody who writes rarely waits for a batch to be full, a batch also
+//! ends when the epoch has changed: if there is none before it, or if it has a few objects.
+//!
+//! What ends with `in_place` calls no allocator, and so may be done to garbage that is borrowed
+//! from a bag. All else is done to garbage that was taken out of one: see `bag`.
 
 use std::collections::VecDeque;
 
@@ -12,12 +15,15 @@ use super::slot::Epoch;
 /// matter for how long they wait for each other.
 const BATCH: usize = 64;
 
+/// How many objects are worth a batch of their own when the epoch has changed.
+const FEW: usize = 16;
+
 /// A retired object, as the map passed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Object(pub(super) *mut ());
 
 // SAFETY: it is a name. Whoever frees the object holds the map or drops it, and so is where the
-// map's entries may be.
+// map's entries may be; or the map is enrolled, and these may be anywhere.
 unsafe impl Send for Object {}
 
 #[derive(Debug, Default)]
@@ -25,6 +31,10 @@ struct Batch {
     stamp: Epoch,
     objects: Vec<Object>,
 }
+
+/// It takes the allocator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NotInPlace;
 
 /// See the file's header.
 #[derive(Debug, Default)]
@@ -43,16 +53,44 @@ impl Garbage {
         self.len
     }
 
-    #[inline]
+    /// Puts an object behind all others. `now` is no older than what was pushed before.
     pub(super) fn push(&mut self, object: Object, now: Epoch) {
-        self.len += 1;
+        if self.open.objects.len() >= BATCH || self.ends_before(now) {
+            // As much as it came to before: a map that retires little pays little.
+            let room = self.open.objects.capacity().min(BATCH);
+            self.close();
+            self.open.objects.reserve_exact(room);
+        }
+        debug_assert!(self.may_be_stamped(now), "an older stamp");
         self.open.objects.push(object);
         self.open.stamp = now;
-        if self.open.objects.len() >= BATCH {
-            self.close();
-            // Only after a full one: a map that retires little pays little.
-            self.open.objects.reserve_exact(BATCH);
+        self.len += 1;
+    }
+
+    /// Whether a stamp is the newest of its batch.
+    fn may_be_stamped(&self, now: Epoch) -> bool {
+        self.open.objects.is_empty() || self.open.stamp.age(now) >= 0
+    }
+
+    /// Whether the open batch ends, full or not, before an object of this epoch.
+    fn ends_before(&self, now: Epoch) -> bool {
+        let least = if self.closed.is_empty() { 1 } else { FEW };
+        self.open.stamp != now && self.open.objects.len() >= least
+    }
+
+    /// As `push`, if there is room. False: nothing is done.
+    #[inline]
+    pub(super) fn push_in_place(&mut self, object: Object, now: Epoch) -> bool {
+        // A batch that has all the room that it ever gets is full when it has none left.
+        let has_room = self.open.objects.len() < self.open.objects.capacity()
+            && (self.open.stamp == now || !self.ends_before(now));
+        if has_room {
+            debug_assert!(self.may_be_stamped(now), "an older stamp");
+            self.open.objects.push(object);
+            self.open.stamp = now;
+            self.len += 1;
         }
+        has_room
     }
 
     /// Ends the open batch.
@@ -107,6 +145,22 @@ impl Garbage {
         self.is_ripe(now).then(|| self.pop_any()).flatten()
     }
 
+    /// As `pop`, unless that object is the last one of its batch.
+    #[inline]
+    pub(super) fn pop_in_place(&mut self, now: Epoch) -> Result<Option<Object>, NotInPlace> {
+        if !self.is_ripe(now) {
+            return Ok(None);
+        }
+        let first = self.closed.front().ok_or(NotInPlace)?;
+        if self.gone + 1 == first.objects.len() {
+            return Err(NotInPlace);
+        }
+        let object = first.objects[self.gone];
+        self.gone += 1;
+        self.len -= 1;
+        Ok(Some(object))
+    }
+
     /// The oldest object, whoever can see it.
     pub(super) fn pop_any(&mut self) -> Option<Object> {
         if self.closed.is_empty() {
@@ -146,19 +200,45 @@ mod tests {
     #[test]
     fn comes_out_in_order_three_epochs_after_its_batch() {
         let mut garbage = Garbage::default();
-        for number in 0..=BATCH {
-            garbage.push(object(number), at(number as u64));
-        }
-        assert_eq!(garbage.len(), BATCH + 1);
-        let full = BATCH as u64 - 1;
-        assert_eq!(garbage.pop(at(full + 2)), None);
         for number in 0..BATCH {
-            assert_eq!(garbage.pop(at(full + 3)), Some(object(number)));
+            garbage.push(object(number), at(5));
         }
-        assert_eq!(garbage.pop(at(full + 3)), None);
-        assert!(!garbage.is_all_ripe(at(full + 3)));
-        assert_eq!(garbage.pop(at(full + 4)), Some(object(BATCH)));
+        garbage.push(object(BATCH), at(6));
+        assert_eq!(garbage.len(), BATCH + 1);
+        assert_eq!(garbage.pop(at(7)), None);
+        for number in 0..BATCH {
+            assert_eq!(garbage.pop(at(8)), Some(object(number)));
+        }
+        assert_eq!(garbage.pop(at(8)), None);
+        assert!(!garbage.is_all_ripe(at(8)));
+        assert_eq!(garbage.pop(at(9)), Some(object(BATCH)));
         assert_eq!((garbage.len(), garbage.pop_any()), (0, None));
+    }
+
+    /// Whoever writes once an epoch, and frees two at a time, keeps what a few epochs bring.
+    #[test]
+    fn one_an_epoch_do_not_wait_for_a_batch_to_be_full() {
+        let mut garbage = Garbage::default();
+        for number in 0..1_000 {
+            let now = at(number as u64);
+            if !garbage.push_in_place(object(number), now) {
+                garbage.push(object(number), now);
+            }
+            assert!(garbage.pop(at(number as u64 + 2)) != Some(object(number)));
+            garbage.pop(now);
+            assert!(garbage.len() < FEW, "{} wait", garbage.len());
+        }
+    }
+
+    #[test]
+    fn what_joins_a_batch_in_a_later_epoch_keeps_all_of_it_waiting() {
+        let mut garbage = Garbage::default();
+        garbage.push(object(1), at(0));
+        garbage.push(object(2), at(1));
+        assert!(garbage.push_in_place(object(3), at(4)));
+        assert_eq!(garbage.pop(at(4)), Some(object(1)));
+        assert_eq!(garbage.pop(at(6)), None);
+        assert_eq!(garbage.pop(at(7)), Some(object(2)));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! store      the garbage of one map: retire, tick, flush, drop
 //! bag        the garbage of one participant in it, and who may touch that
 //! registry   the participants, and when the epoch may advance
+//! enrolled   the maps that `flush_all` flushes
 //! slot       the place of a participant, and a pin on it
 //! garbage    a queue of retired objects               chunks   a sequence that grows in place
 //! fences     the two halves of an asymmetric fence
@@ -15,6 +16,8 @@
 
 mod bag;
 mod chunks;
+#[cfg(not(splitmap_loom))]
+mod enrolled;
 mod fences;
 mod garbage;
 #[cfg(splitmap_loom)]
@@ -27,6 +30,10 @@ mod thread;
 
 #[cfg(not(splitmap_loom))]
 pub use self::back_end::Epoch;
+#[cfg(not(splitmap_loom))]
+pub(crate) use self::enrolled::enroll;
+#[cfg(not(splitmap_loom))]
+pub use self::enrolled::flush_all;
 
 #[cfg(not(splitmap_loom))]
 mod back_end {

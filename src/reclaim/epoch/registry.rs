@@ -181,9 +181,11 @@ impl Registry {
         if !top.clone().all(Slot::looks_free) {
             return;
         }
-        // The slots are ours meanwhile, so nobody is pinned on them or about to be.
-        let ours: Vec<&Slot> = top.take_while(|slot| slot.claim()).collect();
-        if ours.len() == LOWERED {
+        // The slots are ours meanwhile, so nobody is pinned on them or about to be. They are the
+        // first so many of `top`, and not in a vector: the allocator, too, may look for a slot.
+        let ours = top.clone().take_while(|slot| slot.claim());
+        let ours = ours.count();
+        if ours == LOWERED {
             // Release: pairs with the Acquire in `in_use`: a scan that does not look at these slots
             // any more comes after what was done on them.
             // Relaxed: somebody has claimed one that is higher still, or lowered.
@@ -193,7 +195,7 @@ impl Registry {
             // Relaxed: a hint.
             self.may_grow_to.fetch_min(lower, Ordering::Relaxed);
         }
-        ours.into_iter().for_each(Slot::give_up);
+        top.take(ours).for_each(Slot::give_up);
     }
 
     /// The slots that may be pinned.

@@ -18,6 +18,7 @@
 //!   guards are alive on it is therefore nothing special: the last of them frees it.
 
 use super::fences::Fences;
+use crate::sync::tally;
 use crate::sync::{AtomicBool, AtomicU64, Ordering, const_unless_loom};
 
 const DEPTH: u64 = 0xffff;
@@ -43,11 +44,6 @@ impl Epoch {
 
     pub(super) const fn word(self) -> u64 {
         self.0
-    }
-
-    /// Enough to tell epochs apart that are not far from each other.
-    pub(super) fn short(self) -> u16 {
-        (self.0 / STEP) as u16
     }
 
     pub(super) fn next(self) -> Epoch {
@@ -76,6 +72,11 @@ pub struct Slot {
     owned: AtomicBool,
     fences: Fences,
     index: usize,
+    /// What was retired here, in whatever map, since the last window began. This and the next are used
+    /// by whoever is pinned here alone.
+    retired: tally::AtomicUsize,
+    /// The word of the epoch at the last end of a window.
+    seen: tally::AtomicU64,
 }
 
 impl Slot {
@@ -86,6 +87,8 @@ impl Slot {
                 owned: AtomicBool::new(false),
                 fences,
                 index,
+                retired: tally::AtomicUsize::new(0),
+                seen: tally::AtomicU64::new(0),
             }
         }
     }
@@ -99,12 +102,48 @@ impl Slot {
             owned: AtomicBool::new(true),
             fences: Fences::Symmetric,
             index: usize::MAX,
+            retired: tally::AtomicUsize::new(0),
+            seen: tally::AtomicU64::new(0),
         }
     }
 
     #[inline(always)]
     pub(super) fn index(&self) -> usize {
         self.index
+    }
+
+    /// How many objects were retired here since the last window began.
+    #[inline(always)]
+    pub(super) fn retired(&self) -> usize {
+        // Relaxed: a statistic, as in the three that follow.
+        self.retired.load(Ordering::Relaxed)
+    }
+
+    /// Counts an object that was retired here.
+    #[inline(always)]
+    pub(super) fn count_retired(&self) {
+        // Relaxed: see `retired`.
+        self.retired.store(self.retired() + 1, Ordering::Relaxed);
+    }
+
+    /// Whether the epoch is still the one of the last end of a window.
+    pub(super) fn has_seen(&self, now: Epoch) -> bool {
+        // Relaxed: see `retired`.
+        self.seen.load(Ordering::Relaxed) == now.word()
+    }
+
+    /// Remembers the epoch, for `has_seen`.
+    pub(super) fn see(&self, now: Epoch) {
+        // Relaxed: see `retired`.
+        self.seen.store(now.word(), Ordering::Relaxed);
+    }
+
+    /// Counts from 0 again, and says whether anything was retired since this was last called.
+    pub(super) fn begin_window(&self) -> bool {
+        let has_retired = self.retired() > 0;
+        // Relaxed: see `retired`.
+        self.retired.store(0, Ordering::Relaxed);
+        has_retired
     }
 
     pub(super) fn is_pinned(&self) -> bool {

@@ -3,9 +3,13 @@
 //! A retired object goes into the bag of the thread that retired it, and normally that thread
 //! frees it, a few at the end of each write. Nothing outlives the map: dropping the store frees
 //! the rest. So entries are dropped by nobody but threads that hold the map, which is why they
-//! may borrow, and may be bound to one thread.
+//! may borrow, and may be bound to one thread. (Those of an enrolled map may not: see `enrolled`.)
 
-use super::bag::{Bag, Contents, Pending, Taken, budget, free};
+use std::sync::Arc;
+#[cfg(not(splitmap_loom))]
+use std::sync::Weak;
+
+use super::bag::{Bag, Contents, Lot, Pending, Taken, budget, free};
 use super::chunks::Chunks;
 use super::garbage::{Garbage, Object};
 use super::registry::Registry;
@@ -25,22 +29,27 @@ const WINDOW: u64 = if cfg!(any(splitmap_loom, splitmap_shuttle)) {
     128
 };
 
+/// After how many objects that it has retired, in whatever maps, a thread does so at the latest: one
+/// that writes many maps, each of them rarely, would come to the end of a window in none.
+const RETIREMENTS: usize = WINDOW as usize;
+
 /// How often `flush` tries to advance the epoch. Three times would do if no reader ever came
 /// between; one that is pinned for the moment is gone at a later attempt.
 const ATTEMPTS: usize = if cfg!(splitmap_loom) { 3 } else { 32 };
 
 /// See the file's header. Nothing is allocated before the first write.
 pub struct Store {
-    bags: LazyBox<Bags>,
+    bags: LazyBox<Bags, Arc<Bags>>,
 }
 
-struct Bags {
+/// What a store has, once it has been written. It is the store's alone, unless its map is enrolled.
+pub(crate) struct Bags {
     /// How the objects are freed when the store is dropped.
     dispose: unsafe fn(*mut ()),
     /// By the index of the slot.
     bags: Chunks<LazyBox<Bag>, 8>,
-    /// Garbage that belongs to nobody, with its bytes.
-    parcels: Stack<(Garbage, usize)>,
+    /// Garbage that belongs to nobody.
+    parcels: Stack<Lot>,
     /// The objects in parcels, and their bytes.
     sent: Pending,
 }
@@ -71,7 +80,7 @@ impl Bags {
     }
 
     /// Puts garbage beside the bags.
-    fn send(&self, garbage: Garbage, bytes: usize) {
+    fn send(&self, (garbage, bytes): Lot) {
         // Relaxed: statistics.
         self.sent
             .objects
@@ -81,8 +90,25 @@ impl Bags {
         self.parcels.push((garbage, bytes));
     }
 
+    /// Puts something into the bag of this thread, or beside it. `push` may call the allocator.
+    ///
+    /// # Safety
+    ///
+    /// The thread is pinned on the bag's slot. `push` runs no user code.
+    #[cold]
+    unsafe fn push_by(&self, bag: &Bag, push: impl FnOnce(&mut Lot)) {
+        let mut push = Some(push);
+        let mut push = |lot: &mut Lot| push.take().into_iter().for_each(|push| push(lot));
+        // SAFETY: the caller's promise.
+        if unsafe { bag.rework(&mut push, |spilled| self.send(spilled)) }.is_none() {
+            let mut lot = Lot::default();
+            push(&mut lot);
+            self.send(lot);
+        }
+    }
+
     /// Takes all that stands beside the bags.
-    fn receive(&self) -> Option<(Garbage, usize)> {
+    fn receive(&self) -> Option<Lot> {
         if !self.parcels.has_some() {
             return None;
         }
@@ -98,6 +124,46 @@ impl Bags {
         // Relaxed: as above.
         self.sent.bytes.fetch_sub(bytes, Ordering::Relaxed);
         Some((garbage, bytes))
+    }
+
+    /// # Safety
+    ///
+    /// That of `Reclaim::flush`.
+    pub(super) unsafe fn flush<'r, D: Dispose>(
+        &self,
+        registry: &'r Registry,
+        pin: impl FnOnce() -> Pin<'r>,
+    ) {
+        let mut haul = Haul {
+            bags: self,
+            garbage: Garbage::default(),
+            bytes: 0,
+        };
+        let pin = pin();
+        let is_alone = pin.is_alone();
+        haul.gather(registry, &pin);
+        drop(pin);
+        for _ in 0..ATTEMPTS {
+            if haul.garbage.is_all_ripe(registry.epoch()) {
+                break;
+            }
+            if !registry.advance().advanced {
+                // This thread has another guard, for which it would wait in vain.
+                if !is_alone {
+                    break;
+                }
+                #[cfg(not(splitmap_loom))]
+                crate::sync::yield_now();
+            }
+        }
+        let now = registry.epoch();
+        haul.garbage.sort(now);
+        while let Some(Object(object)) = haul.garbage.pop(now) {
+            // SAFETY: still allocated.
+            haul.bytes -= unsafe { D::bytes(object) };
+            // SAFETY: retired for this `D` and popped once; its stamp is over.
+            unsafe { D::dispose(object) };
+        }
     }
 
     /// The bags with garbage, but for one.
@@ -133,19 +199,26 @@ impl Store {
         object: *mut (),
     ) {
         let bags = self.bags::<D>();
-        // The stamp: read while pinned, after the unlink.
+        let bag = bags.of(pin.slot());
+        // The stamp: read while pinned, after the unlink. And after the bag was made, since the
+        // allocator may have retired something meanwhile: the newest stamp comes last.
         let now = registry.epoch();
+        pin.slot().count_retired();
         // SAFETY: retired just now.
         let bytes = unsafe { D::bytes(object) };
         let push = |contents: &mut Contents| {
-            contents.garbage.push(Object(object), now);
-            contents.bytes += bytes;
+            let pushed = contents.garbage.push_in_place(Object(object), now);
+            contents.bytes += if pushed { bytes } else { 0 };
+            pushed
         };
-        // SAFETY: pinned; `push` runs no user code.
-        if unsafe { bags.of(pin.slot()).change(push) }.is_none() {
-            let mut garbage = Garbage::default();
-            garbage.push(Object(object), now);
-            bags.send(garbage, bytes);
+        // SAFETY: pinned; `push` runs no user code, and calls no allocator.
+        if unsafe { bag.change(push) } != Some(true) {
+            let push = |(garbage, sum): &mut Lot| {
+                garbage.push(Object(object), now);
+                *sum += bytes;
+            };
+            // SAFETY: pinned.
+            unsafe { bags.push_by(bag, push) };
         }
     }
 
@@ -175,8 +248,8 @@ impl Store {
             return;
         };
         let now = registry.epoch();
-        if clock.is_multiple_of(WINDOW) {
-            self.end_window(registry, bags, bag, pin.slot().index());
+        if clock.is_multiple_of(WINDOW) || pin.slot().retired() >= RETIREMENTS {
+            self.end_window(registry, bags, bag, pin.slot());
         }
         if bag.is_freeing() {
             return;
@@ -188,36 +261,33 @@ impl Store {
         // SAFETY: pinned; `look` runs no user code.
         if let Some(Some(budget)) = unsafe { bag.with(look) } {
             // SAFETY: the caller's promise.
-            unsafe { free::<D>(bag, now, budget) };
+            unsafe { free::<D>(bag, now, budget, |spilled| bags.send(spilled)) };
         }
     }
 
     /// The end of a window: takes what was left behind, and advances the epoch, if there is
     /// anything to free and nobody else has advanced it since the last one.
     #[cold]
-    fn end_window(&self, registry: &Registry, bags: &Bags, bag: &Bag, own: usize) {
-        let add = |(garbage, bytes): (Garbage, usize)| {
-            let mut spilled = Some(garbage);
-            let add = |contents: &mut Contents| {
-                if let Some(garbage) = spilled.take() {
-                    contents.garbage.append(garbage);
-                    contents.bytes += bytes;
-                }
+    fn end_window(&self, registry: &Registry, bags: &Bags, bag: &Bag, slot: &Slot) {
+        // In whatever map: this thread may be the only one that ever sees to the epoch for it.
+        let has_retired = slot.begin_window();
+        let own = slot.index();
+        let add = |(garbage, bytes): Lot| {
+            let add = |(all, sum): &mut Lot| {
+                all.append(garbage);
+                *sum += bytes;
             };
-            // SAFETY: pinned; `add` runs no user code.
-            unsafe { bag.change(add) };
-            if let Some(garbage) = spilled {
-                bags.send(garbage, bytes);
-            }
+            // SAFETY: pinned.
+            unsafe { bags.push_by(bag, add) };
         };
         bags.receive().map(add);
 
         let look = |contents: &mut Contents| {
             let watched = (contents.watched as usize, contents.watched_clock);
-            (contents.seen, contents.garbage.len() > 0, watched)
+            (contents.garbage.len() > 0, watched)
         };
         // SAFETY: pinned; `look` runs no user code.
-        let Some((seen, has_garbage, (watched, clock))) = (unsafe { bag.with(look) }) else {
+        let Some((has_garbage, (watched, clock))) = (unsafe { bag.with(look) }) else {
             return;
         };
         // Left behind: nobody has written there since the end of the last window.
@@ -225,8 +295,8 @@ impl Store {
             .with_garbage(own)
             .find(|&(index, bag)| index == watched && bag.count.clock() == clock);
         let taken = left.and_then(|(index, left)| Taken::raise(index, left));
-        let is_quiet = seen == registry.epoch().short();
-        let fenced = if is_quiet && (has_garbage || taken.is_some()) {
+        let is_quiet = slot.has_seen(registry.epoch());
+        let fenced = if is_quiet && (has_garbage || has_retired || taken.is_some()) {
             registry.advance().fenced
         } else {
             taken.is_some() && registry.heavy()
@@ -239,13 +309,13 @@ impl Store {
         let next = bags.with_garbage(own).find(|&(index, _)| index > watched);
         let next = next.or_else(|| bags.with_garbage(own).next());
         let remember = |contents: &mut Contents| {
-            contents.seen = registry.epoch().short();
             let (index, clock) = next.map_or((0, 0), |(index, bag)| (index, bag.count.clock()));
             contents.watched = u32::try_from(index).unwrap_or(0);
             contents.watched_clock = clock;
         };
         // SAFETY: pinned; `remember` runs no user code.
         unsafe { bag.with(remember) };
+        slot.see(registry.epoch());
     }
 
     /// # Safety
@@ -256,39 +326,17 @@ impl Store {
         registry: &'r Registry,
         pin: impl FnOnce() -> Pin<'r>,
     ) {
-        let Some(bags) = self.bags.get() else {
-            return;
-        };
-        let mut haul = Haul {
-            bags,
-            garbage: Garbage::default(),
-            bytes: 0,
-        };
-        let pin = pin();
-        let is_alone = pin.is_alone();
-        haul.gather(registry, &pin);
-        drop(pin);
-        for _ in 0..ATTEMPTS {
-            if haul.garbage.is_all_ripe(registry.epoch()) {
-                break;
-            }
-            if !registry.advance().advanced {
-                // This thread has another guard, for which it would wait in vain.
-                if !is_alone {
-                    break;
-                }
-                #[cfg(not(splitmap_loom))]
-                crate::sync::yield_now();
-            }
+        if let Some(bags) = self.bags.get() {
+            // SAFETY: the caller's promise.
+            unsafe { bags.flush::<D>(registry, pin) };
         }
-        let now = registry.epoch();
-        haul.garbage.sort(now);
-        while let Some(Object(object)) = haul.garbage.pop(now) {
-            // SAFETY: still allocated.
-            haul.bytes -= unsafe { D::bytes(object) };
-            // SAFETY: retired for this `D` and popped once; its stamp is over.
-            unsafe { D::dispose(object) };
-        }
+    }
+
+    /// The bags, for whoever may free what is in them. Makes them first if need be.
+    #[cfg(not(splitmap_loom))]
+    pub(crate) fn weak<D: Dispose>(&self) -> Weak<Bags> {
+        self.bags::<D>();
+        self.bags.weak().expect("just made")
     }
 
     /// The objects in parcels.
@@ -339,7 +387,7 @@ struct Haul<'s> {
 }
 
 impl Haul<'_> {
-    fn add(&mut self, (garbage, bytes): (Garbage, usize)) {
+    fn add(&mut self, (garbage, bytes): Lot) {
         self.garbage.append(garbage);
         self.bytes += bytes;
     }
@@ -379,13 +427,14 @@ impl Drop for Haul<'_> {
     fn drop(&mut self) {
         let garbage = std::mem::take(&mut self.garbage);
         if garbage.len() > 0 {
-            self.bags.send(garbage, self.bytes);
+            self.bags.send((garbage, self.bytes));
         }
     }
 }
 
-impl Drop for Store {
-    /// Frees all garbage. A destructor that panics keeps no other from being run; a second panic
+impl Drop for Bags {
+    /// Frees all garbage: with the store, or, if somebody flushes an enrolled map while it is dropped,
+    /// when that is done. A destructor that panics keeps no other from being run; a second panic
     /// ends the process, as everywhere.
     fn drop(&mut self) {
         struct Rest {
@@ -403,26 +452,24 @@ impl Drop for Store {
             fn free(&mut self) {
                 while let Some(Object(object)) = self.garbage.pop_any() {
                     // SAFETY: retired for the map's `Dispose` and popped once. The map is gone:
-                    // no guard of it is left.
+                    // no guard of it is left. If this is not where it was dropped, it was enrolled,
+                    // and the objects may be freed anywhere.
                     unsafe { (self.dispose)(object) };
                 }
             }
         }
 
-        let Some(bags) = self.bags.take() else {
-            return;
-        };
         let mut garbage = Garbage::default();
-        if let Some((parcels, _)) = bags.receive() {
+        if let Some((parcels, _)) = self.receive() {
             garbage.append(parcels);
         }
-        for (_, bag) in bags.iter() {
-            // SAFETY: the store is borrowed mutably, so nobody else has access.
+        for (_, bag) in self.iter() {
+            // SAFETY: borrowed mutably, so nobody else has access.
             garbage.append(unsafe { bag.empty() }.0);
         }
         Rest {
             garbage,
-            dispose: bags.dispose,
+            dispose: self.dispose,
         }
         .free();
     }

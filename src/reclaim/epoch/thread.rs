@@ -59,6 +59,12 @@ fn pin_without_slot(slot: &'static Slot) -> Pin<'static> {
     if ptr::eq(slot, &NONE) {
         let register = |exit: &Exit| {
             let slot = REGISTRY.claim();
+            let first = exit.0.get();
+            if !ptr::eq(first, &NONE) {
+                // To claim may call the allocator, which has pinned this thread meanwhile.
+                slot.give_up();
+                return first;
+            }
             exit.0.set(slot);
             SLOT.with(|ours| ours.set(slot));
             slot
