@@ -27,7 +27,7 @@ readonly targets=${CARGO_TARGET_DIR:-$root/target}
 
 # A stage returns this where something is missing that it can do nothing about.
 readonly SKIPPED=77
-readonly stages='fmt clippy test strict stress doctest doc api deps downstream floors msrv features bench example loom mutants schedules sanitize fuzz'
+readonly stages='fmt clippy test strict stress doctest doc api deps downstream floors msrv features bench instructions example loom mutants schedules sanitize fuzz'
 notes=$(mktemp)
 passed_stages=''
 trap 'rm -f "$notes"' EXIT
@@ -198,6 +198,17 @@ stage_bench() {
     # Not for speed: built as other optimised code is.
     CARGO_PROFILE_BENCH_LTO=off CARGO_PROFILE_BENCH_CODEGEN_UNITS=16 \
         cargo bench --all-features --benches -- --test
+}
+
+# Catches: code that has become longer where it matters, by as little as a few instructions.
+about_instructions='no operation executes more instructions than docs/PERFORMANCE.md says'
+stage_instructions() {
+    local status=0
+    benches/instructions.sh --check || status=$?
+    if [ "$status" = "$SKIPPED" ]; then
+        leave_out 'instructions: no valgrind, or not x86-64 Linux'
+    fi
+    return "$status"
 }
 
 # Catches: an example that does not run, or answers a wrong call with a panic or with success.

@@ -13,14 +13,14 @@ use equivalent::Equivalent;
 
 use crate::compute::{Compute, Operation, entry};
 use crate::map::HashMap;
-use crate::raw::{Decision, Node, Retired};
-use crate::reclaim::{Guard, Reclaim};
+use crate::raw::{Decision, Node, Watch};
+use crate::reclaim::{Guard, Reclaimer};
 
 impl<K, V, S, R> HashMap<K, V, S, R>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     /// Does with a key what `decide` says, which sees its entry, and the value that it gave before if
     /// another thread has changed the key since. `own` makes a key for the place of this entry.
@@ -37,6 +37,8 @@ where
         let hash = self.hash(key);
         // What an earlier round has made, and not used up.
         let (mut owned, mut lost) = (None, None);
+        // What this thread itself does to the key, from the second round on.
+        let mut watch: Option<Watch> = None;
         loop {
             let seen = self.find_hashed(hash, key, guard);
             // Into a node at once, and out of it only if it is lost: a value may be large.
@@ -51,7 +53,10 @@ where
                     let is_seen = |node: &Node<K, V>| std::ptr::eq(node, seen);
                     match self.removal(hash, seen.key(), is_seen, guard) {
                         Ok(Some(node)) => return Compute::Removed(node.key(), node.value()),
-                        Ok(None) | Err(_) => continue,
+                        Ok(None) | Err(_) => {
+                            watch = Some(self.failed(watch, hash, seen));
+                            continue;
+                        }
                     }
                 }
             };
@@ -65,11 +70,32 @@ where
                         let (old, new) = (entry(seen), entry(new));
                         return Compute::Updated { old, new };
                     }
-                    Err((_, node)) => node,
+                    Err((_, node)) => {
+                        watch = Some(self.failed(watch, hash, seen));
+                        node
+                    }
                 },
             };
             let (key, value) = node.into_entry();
             (owned, lost) = (Some(key), Some(value));
+        }
+    }
+
+    /// Watches what this thread itself does to a key, as a round of `decide_ref` has failed.
+    ///
+    /// # Panics
+    ///
+    /// If `seen` was changed by this thread itself, once too often.
+    fn failed(&self, watch: Option<Watch>, hash: u64, seen: &Node<K, V>) -> Watch {
+        match watch {
+            None => self.watch(hash),
+            Some(mut watch) => {
+                watch.failed(
+                    Some(seen),
+                    "compute_ref, update_ref or update_or_insert_ref",
+                );
+                watch
+            }
         }
     }
 
@@ -82,6 +108,9 @@ where
     /// # Panics
     ///
     /// If `update` or the key's `Clone` does; the map is as if this had not been called.
+    ///
+    /// If `update` itself keeps changing the entry of this key, with this map: after 1,024 times
+    /// ([`guide::consistency`](crate::guide::consistency)).
     ///
     /// ```
     /// let map = splitmap::HashMap::from([(String::from("count"), 1)]);

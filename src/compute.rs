@@ -16,8 +16,8 @@ use std::hash::{BuildHasher, Hash};
 use equivalent::Equivalent;
 
 use crate::map::HashMap;
-use crate::raw::{Computed, Decision, Node, Retired};
-use crate::reclaim::{Guard, Reclaim};
+use crate::raw::{Computed, Decision, Node};
+use crate::reclaim::{Guard, Reclaimer};
 
 /// What a closure wants done with a key: [`HashMap::compute`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +119,7 @@ impl<K, V, S, R> HashMap<K, V, S, R>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     /// What the core's `compute` makes of a closure that sees the entry, and the value that it gave
     /// before and that was not needed.
@@ -228,6 +228,9 @@ where
     ///
     /// If the closure does; the map is as if this had not been called.
     ///
+    /// If the closure itself keeps changing the entry of this key, with this map: after 1,024 times
+    /// ([`guide::consistency`](crate::guide::consistency)).
+    ///
     /// ```
     /// use splitmap::{Compute, HashMap, Operation};
     ///
@@ -282,6 +285,9 @@ where
     ///
     /// If `update` does; the map is as if this had not been called.
     ///
+    /// If `update` itself keeps changing the entry of this key, with this map: after 1,024 times
+    /// ([`guide::consistency`](crate::guide::consistency)).
+    ///
     /// ```
     /// let map = splitmap::HashMap::from([("count", 1)]);
     /// let guard = map.guard();
@@ -301,7 +307,7 @@ where
     /// Replaces the value of a key by what `update` makes of it, or inserts `value` if the key is
     /// absent; returns the value that is there then.
     ///
-    /// As [`update`](Self::update). A `value` that is not needed is dropped.
+    /// As [`update`](Self::update), panics too. A `value` that is not needed is dropped.
     ///
     /// ```
     /// let map = splitmap::HashMap::new();
@@ -325,7 +331,7 @@ where
     /// Replaces the value of a key by what `update` makes of it, or inserts what `make` returns if
     /// the key is absent; returns the value that is there then.
     ///
-    /// As [`update`](Self::update). `make` is called at most once: if the key comes before its value
+    /// As [`update`](Self::update), panics too. `make` is called at most once: if the key comes before its value
     /// is in, the value is kept for the case that the key goes again, and dropped otherwise.
     ///
     /// ```
@@ -353,6 +359,9 @@ where
     /// # Panics
     ///
     /// If `condemns` does; the map is as if this had not been called.
+    ///
+    /// If `condemns` itself keeps changing the entry of this key, with this map: after 1,024 times
+    /// ([`guide::consistency`](crate::guide::consistency)).
     ///
     /// ```
     /// let map = splitmap::HashMap::from([("key", 1)]);
@@ -382,6 +391,9 @@ where
     /// # Panics
     ///
     /// If `condemns` does; the map is as if this had not been called.
+    ///
+    /// If `condemns` itself keeps changing the entry of this key, with this map: after 1,024 times
+    /// ([`guide::consistency`](crate::guide::consistency)).
     ///
     /// ```
     /// let map = splitmap::HashMap::from([("key", 1)]);

@@ -14,8 +14,8 @@ use equivalent::Equivalent;
 use crate::compute::ChangedError;
 use crate::hashing::DefaultHashBuilder;
 use crate::map::{HashMap, OccupiedError};
-use crate::raw::{Node, Retired};
-use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, Reclaim};
+use crate::raw::Node;
+use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, Reclaimer};
 
 /// A key, and whether it was present: [`HashMap::entry`].
 ///
@@ -23,7 +23,7 @@ use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, Reclaim};
 /// made from.
 pub enum Entry<'g, K, V, S = DefaultHashBuilder, R = DefaultReclaimer, G = LocalGuard<'g, R>, P = K>
 where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     /// The key was present.
     Occupied(OccupiedEntry<'g, K, V, S, R, G, P>),
@@ -47,7 +47,7 @@ pub type EntryRef<
 /// Where an entry is: the map, and the key that was given.
 struct Place<'g, K, V, S, R, G, P>
 where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     map: &'g HashMap<K, V, S, R>,
     guard: &'g G,
@@ -65,7 +65,7 @@ pub struct OccupiedEntry<
     G = LocalGuard<'g, R>,
     P = K,
 > where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     place: Place<'g, K, V, S, R, G, P>,
     node: &'g Node<K, V>,
@@ -81,7 +81,7 @@ pub struct VacantEntry<
     G = LocalGuard<'g, R>,
     P = K,
 > where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     place: Place<'g, K, V, S, R, G, P>,
 }
@@ -99,14 +99,14 @@ pub struct Modified<
     R = DefaultReclaimer,
     G = LocalGuard<'g, R>,
 > where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     state: State<'g, K, V, F, S, R, G>,
 }
 
 enum State<'g, K, V, F, S, R, G>
 where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     /// The value that was put there.
     Done(&'g V),
@@ -117,7 +117,7 @@ impl<K, V, S, R> HashMap<K, V, S, R>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     /// The entry of a key, to look at it and then to change it.
     ///
@@ -182,7 +182,7 @@ impl<'g, K, V, S, R, G, P> Place<'g, K, V, S, R, G, P>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
     G: Guard<R>,
     P: Into<K>,
 {
@@ -194,7 +194,7 @@ where
 
 impl<'g, K, V, S, R, G, P> Entry<'g, K, V, S, R, G, P>
 where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     fn at(
         node: Option<&'g Node<K, V>>,
@@ -250,7 +250,7 @@ impl<'g, K, V, S, R, G, P> Entry<'g, K, V, S, R, G, P>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
     G: Guard<R>,
     P: Into<K>,
 {
@@ -360,6 +360,9 @@ where
     ///
     /// If `modify` does; the map is as if this had not been called.
     ///
+    /// If `modify` itself keeps changing the entry of this key, with this map: after 1,024 times
+    /// ([`guide::consistency`](crate::guide::consistency)).
+    ///
     /// ```
     /// let map = splitmap::HashMap::new();
     /// let map = map.pin();
@@ -419,7 +422,7 @@ where
 
 impl<'g, K, V, S, R, G, P> OccupiedEntry<'g, K, V, S, R, G, P>
 where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     /// The key that was there.
     pub fn key(&self) -> &'g K {
@@ -445,7 +448,7 @@ impl<'g, K, V, S, R, G, P> OccupiedEntry<'g, K, V, S, R, G, P>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
     G: Guard<R>,
 {
     /// Replaces the very entry that was seen by one with `value` and the key that was given, and
@@ -556,7 +559,7 @@ where
 
 impl<'g, K, V, S, R, G, P> VacantEntry<'g, K, V, S, R, G, P>
 where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     /// The key that was given.
     pub fn key(&self) -> &P {
@@ -573,7 +576,7 @@ impl<'g, K, V, S, R, G, P> VacantEntry<'g, K, V, S, R, G, P>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
     G: Guard<R>,
     P: Into<K>,
 {
@@ -687,7 +690,7 @@ impl<'g, K, V, F, S, R, G> Modified<'g, K, V, F, S, R, G>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
     G: Guard<R>,
     F: FnMut(&V) -> V,
 {
@@ -762,7 +765,7 @@ impl<K, V, S, R, G, P> fmt::Debug for Entry<'_, K, V, S, R, G, P>
 where
     K: fmt::Debug,
     V: fmt::Debug,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
     P: fmt::Debug,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -777,7 +780,7 @@ impl<K, V, S, R, G, P> fmt::Debug for OccupiedEntry<'_, K, V, S, R, G, P>
 where
     K: fmt::Debug,
     V: fmt::Debug,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OccupiedEntry")
@@ -790,7 +793,7 @@ where
 impl<K, V, S, R, G, P> fmt::Debug for VacantEntry<'_, K, V, S, R, G, P>
 where
     P: fmt::Debug,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("VacantEntry").field(self.key()).finish()
@@ -801,7 +804,7 @@ impl<K, V, F, S, R, G> fmt::Debug for Modified<'_, K, V, F, S, R, G>
 where
     K: fmt::Debug,
     V: fmt::Debug,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.state {

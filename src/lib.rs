@@ -42,12 +42,12 @@ pub use map::{HashMap, OccupiedError};
 pub use owning::{PinnedArc, Ref, RefIter, SetRefIter};
 pub use pinned::HashMapRef;
 pub use raw::Retired;
-#[cfg(all(feature = "crossbeam-epoch", not(splitmap_loom)))]
+#[cfg(feature = "crossbeam-epoch")]
 pub use reclaim::Crossbeam;
-#[cfg(all(splitmap_leak, not(splitmap_loom)))]
+#[cfg(splitmap_leak)]
 #[doc(hidden)]
 pub use reclaim::Leak;
-#[cfg(all(feature = "seize", not(splitmap_loom)))]
+#[cfg(feature = "seize")]
 pub use reclaim::Seize;
 pub use reclaim::{
     DefaultReclaimer, Dispose, Guard, LocalGuard, OwnedGuard, Reclaim, ReclaimOwned, Reclaimer,

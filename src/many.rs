@@ -14,8 +14,8 @@ use std::iter::{Fuse, FusedIterator};
 use equivalent::Equivalent;
 
 use crate::map::HashMap;
-use crate::raw::{Node, Retired};
-use crate::reclaim::{Guard, Reclaim};
+use crate::raw::Node;
+use crate::reclaim::{Guard, Reclaimer};
 
 /// How many keys are taken ahead of the one that is looked for.
 const AHEAD: usize = 16;
@@ -24,7 +24,7 @@ const AHEAD: usize = 16;
 #[must_use = "iterators are lazy: no key is looked for before its turn"]
 pub struct GetMany<'g, K, V, S, R, G, I>
 where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
     I: Iterator,
 {
     map: &'g HashMap<K, V, S, R>,
@@ -43,7 +43,7 @@ impl<K, V, S, R> HashMap<K, V, S, R>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     /// Looks for many keys: their values, in the keys' order.
     ///
@@ -121,7 +121,7 @@ impl<'g, 'q, K, V, S, R, G, Q, I> GetMany<'g, K, V, S, R, G, I>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
     G: Guard<R>,
     Q: Equivalent<K> + Hash + ?Sized + 'q,
     I: Iterator<Item = &'q Q>,
@@ -148,7 +148,7 @@ impl<'g, 'q, K, V, S, R, G, Q, I> Iterator for GetMany<'g, K, V, S, R, G, I>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
     G: Guard<R>,
     Q: Equivalent<K> + Hash + ?Sized + 'q,
     I: Iterator<Item = &'q Q>,
@@ -176,7 +176,7 @@ impl<'q, K, V, S, R, G, Q, I> FusedIterator for GetMany<'_, K, V, S, R, G, I>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
     G: Guard<R>,
     Q: Equivalent<K> + Hash + ?Sized + 'q,
     I: Iterator<Item = &'q Q>,
@@ -187,7 +187,7 @@ impl<'q, K, V, S, R, G, Q, I> ExactSizeIterator for GetMany<'_, K, V, S, R, G, I
 where
     K: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
     G: Guard<R>,
     Q: Equivalent<K> + Hash + ?Sized + 'q,
     I: ExactSizeIterator<Item = &'q Q>,
@@ -196,7 +196,7 @@ where
 
 impl<K, V, S, R, G, I> fmt::Debug for GetMany<'_, K, V, S, R, G, I>
 where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
     I: Iterator,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -209,7 +209,7 @@ struct Chunk<'m, K, V, S, R>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     map: &'m HashMap<K, V, S, R>,
     taken: Vec<(u64, K, V)>,
@@ -220,7 +220,7 @@ impl<'m, K, V, S, R> Chunk<'m, K, V, S, R>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     fn new(map: &'m HashMap<K, V, S, R>) -> Self {
         Chunk {
@@ -263,7 +263,7 @@ impl<K, V, S, R> Drop for Chunk<'_, K, V, S, R>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     /// What an iterator gave before it panicked is inserted.
     fn drop(&mut self) {
@@ -277,7 +277,7 @@ impl<K, V, S, R> Extend<(K, V)> for &HashMap<K, V, S, R>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     /// As [`insert_many`](HashMap::insert_many), so of equal keys the last is kept, under guards of its own: none is held while the
     /// iterator works. What it gives may not be in the map yet when it is asked for more.
@@ -294,7 +294,7 @@ impl<K, V, S, R> Extend<(K, V)> for HashMap<K, V, S, R>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
         (&*self).extend(entries);
@@ -306,7 +306,7 @@ where
     K: Hash + Eq + Copy,
     V: Copy,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     fn extend<I: IntoIterator<Item = (&'a K, &'a V)>>(&mut self, entries: I) {
         self.extend(entries.into_iter().map(|(&key, &value)| (key, value)));
@@ -318,7 +318,7 @@ where
     K: Hash + Eq + Copy,
     V: Copy,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     fn extend<I: IntoIterator<Item = (&'a K, &'a V)>>(&mut self, entries: I) {
         (&*self).extend(entries);

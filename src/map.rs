@@ -14,6 +14,7 @@ use crate::iter::{Cursor, Drain, IntoIter, Iter, IterMut, Keys, Scan, Values, Va
 use crate::raw::{Computed, Decision, Inserted, Node, Removal, Retired, Table};
 use crate::reclaim::{
     DefaultReclaimer, Guard, LocalGuard, OwnedGuard, Pinned, Protected, Reclaim, ReclaimOwned,
+    Reclaimer,
 };
 use crate::stats::Stats;
 
@@ -33,7 +34,7 @@ use crate::stats::Stats;
 ///   stores two words in a line of the thread's own, which is read by whoever wants to free, and
 ///   runs no destructor either. (With `Crossbeam` and `Seize` it may: pin once for a batch of reads.)
 /// * **B** Every write is lock-free: with any thread stopped anywhere inside an operation, all
-///   others finish theirs, while the table grows too.
+///   others finish theirs, while the table grows or shrinks too.
 /// * **C** Every operation on one key takes effect at one instant between its call and its return.
 /// * **D** An entry that is present throughout an iteration is yielded exactly once.
 /// * **E** An entry never moves: a `&V` stays valid as long as its guard.
@@ -61,7 +62,7 @@ use crate::stats::Stats;
 /// ```
 pub struct HashMap<K, V, S = DefaultHashBuilder, R = DefaultReclaimer>
 where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     table: Table<K, V, R>,
     hash_builder: S,
@@ -76,7 +77,7 @@ where
     K: Send,
     V: Send,
     S: Send,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
 }
 
@@ -87,13 +88,13 @@ where
     K: Send + Sync,
     V: Send + Sync,
     S: Sync,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
 }
 
 impl<K, V> HashMap<K, V>
 where
-    DefaultReclaimer: Reclaim<Retired<K, V>>,
+    DefaultReclaimer: Reclaimer,
 {
     /// An empty map. Allocates nothing.
     ///
@@ -124,7 +125,7 @@ where
 
     /// An empty map with a bucket for each of `capacity` entries, so that inserting that many
     /// does not grow the table, nor removing them shrink it. Takes time and memory in proportion: at
-    /// most 32 bytes an entry, and about 2 KiB.
+    /// most 32 bytes an entry, and 32 bytes.
     ///
     /// # Panics
     ///
@@ -157,7 +158,7 @@ where
 
 impl<K, V, S> HashMap<K, V, S>
 where
-    DefaultReclaimer: Reclaim<Retired<K, V>>,
+    DefaultReclaimer: Reclaimer,
 {
     /// An empty map that hashes with `hash_builder`. Allocates nothing, and can be called in a
     /// constant: a map may be a `static` without further ado.
@@ -201,7 +202,7 @@ where
 
 impl<K, V, S, R> HashMap<K, V, S, R>
 where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     pub(crate) fn of(table: Table<K, V, R>, hash_builder: S) -> Self {
         HashMap {
@@ -260,6 +261,7 @@ where
         OwnedGuard::new(self.table.store())
     }
 
+    /// The reclaimer's part of the map.
     pub(crate) fn store(&self) -> &R::Store {
         self.table.store()
     }
@@ -276,22 +278,17 @@ where
 
     /// Runs a write of the table under a guard.
     ///
-    /// # Safety
-    ///
-    /// `write` keeps no section: not in what it returns, nor anywhere else.
-    ///
     /// # Panics
     ///
     /// As `protected`.
     #[inline(always)]
-    unsafe fn write<'g, T>(
+    fn write<'g, T>(
         &'g self,
         guard: &'g impl Guard<R>,
-        write: impl FnOnce(&'g Table<K, V, R>, Pinned<'g, R>) -> T,
+        write: impl FnOnce(&'g Table<K, V, R>, Pinned<'_, 'g, R>) -> T,
     ) -> T {
         let store = self.table.store();
-        // SAFETY: the caller's promise.
-        unsafe { Pinned::during(guard, store, |pinned| write(&self.table, pinned)) }
+        Pinned::during(guard, store, |pinned| write(&self.table, pinned))
     }
 
     /// The number of entries: exact when no write is under way. Else it may be off by the writes that
@@ -362,17 +359,21 @@ where
         self.table.capacity()
     }
 
-    /// Grows the table until it has a bucket for each of `additional` more entries, and makes all
-    /// of them; from now on it does not shrink below that, until
-    /// [`shrink_to_fit`](Self::shrink_to_fit), which, called by others meanwhile, ends this too.
+    /// Grows the table until it has room for `additional` more entries, and makes all of its heads;
+    /// from now on it does not shrink below that, until
+    /// [`shrink_to_fit`](Self::shrink_to_fit), which, called by another thread meanwhile, ends this
+    /// too. A thread that had decided to shrink the table before this was called may still publish
+    /// that afterwards: it sees at once that it must not, and grows the table back itself.
     ///
-    /// Pins. Costs time and memory in proportion to the new buckets. Others use the map meanwhile,
-    /// and their writes help; lock-free.
+    /// Pins. Costs time and memory in proportion to the new buckets: it grows the table four times at
+    /// each step, and until it returns the smaller tables take a third of the last one's memory.
+    /// Others use the map meanwhile, and their writes help; lock-free.
     ///
     /// # Panics
     ///
     /// If there cannot be so many buckets ("capacity overflow"), or there is no memory for them.
-    /// The map is as it was.
+    /// The map is as it was. If memory runs out later, between two steps, the table stays as wide as
+    /// it has become.
     ///
     /// ```
     /// let map = splitmap::HashMap::new();
@@ -387,11 +388,11 @@ where
     /// Shrinks the table as far as it goes with a bucket for each entry, and gives up the capacity
     /// that was asked for: from now on it also shrinks by itself, to the smallest.
     ///
-    /// Without this the table shrinks when entries are removed, to a capacity of two to eight times
-    /// their number, and never below the one that was asked for. What has left the table is freed
+    /// Without this the table shrinks when entries are removed, to a capacity of two to eleven times
+    /// their number, and never below the one that was asked for. A table that was replaced is freed
     /// as an entry that was removed: call [`flush`](Self::flush) to free it now.
     ///
-    /// Pins. Costs time in proportion to the buckets that leave; lock-free.
+    /// Pins. Costs time in proportion to the buckets that there were; lock-free.
     ///
     /// ```
     /// let map = splitmap::HashMap::<u64, u64>::with_capacity(1_000);
@@ -444,7 +445,7 @@ where
     /// is dropped before its end, it drops the rest; if it is leaked, so is the rest.
     ///
     /// Nobody else uses the map, so the entries come out as they are, and not as references. The
-    /// table is given up but for the capacity that was asked for. (One of up to 16 has no memory
+    /// table is given up but for the capacity that was asked for. (One of up to 4 has no memory
     /// before the next entry comes.)
     ///
     /// # Panics
@@ -566,7 +567,6 @@ where
     /// That `keep` refused an entry does not say that this call removed it: another thread may have
     /// removed or replaced it first. To count removals, or add up what was removed, use
     /// [`remove_if`](Self::remove_if).
-    /// (So a `keep` that replaces the entry which it then refuses is asked without end.)
     /// Costs a walk over the map and a removal for each refused entry; lock-free. Shrinks a table
     /// that is too wide then.
     ///
@@ -575,14 +575,16 @@ where
     /// If `keep` does, or the destructor of an entry that was removed. Entries that were refused
     /// before stay removed, and the rest is not asked for.
     ///
+    /// If `keep` itself keeps replacing the entry that it then refuses: after 1,024 times
+    /// ([`guide::consistency`](crate::guide::consistency)).
+    ///
     /// ```
     /// let map: splitmap::HashMap<u32, u32> = (0..10).map(|n| (n, n)).collect();
     /// map.retain(|key, _| key % 2 == 0, &map.guard());
     /// assert_eq!(map.len(), 5);
     /// ```
     pub fn retain(&self, keep: impl FnMut(&K, &V) -> bool, guard: &impl Guard<R>) {
-        // SAFETY: the section ends with the call.
-        unsafe { self.write(guard, |table, pinned| table.retain(keep, pinned)) };
+        self.write(guard, |table, pinned| table.retain(keep, pinned));
     }
 }
 
@@ -590,7 +592,7 @@ impl<K, V, S, R> HashMap<K, V, S, R>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     #[inline(always)]
     pub(crate) fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
@@ -754,8 +756,7 @@ where
         guard: &'g impl Guard<R>,
     ) -> Option<&'g V> {
         let node = Node::new(hash, key, value);
-        // SAFETY: an entry comes out, and no section.
-        let old = unsafe { self.write(guard, |table, pinned| table.insert(node, pinned)) };
+        let old = self.write(guard, |table, pinned| table.insert(node, pinned));
         old.map(Node::value)
     }
 
@@ -955,6 +956,11 @@ where
         }
     }
 
+    /// Watches what the calling thread itself does to a hash.
+    pub(crate) fn watch(&self, hash: u64) -> crate::raw::Watch {
+        self.table.watch(hash)
+    }
+
     /// The core's `exchange`.
     #[expect(clippy::type_complexity, reason = "a node in, or the node back")]
     pub(crate) fn exchange<'g>(
@@ -963,8 +969,7 @@ where
         node: Box<Node<K, V>>,
         guard: &'g impl Guard<R>,
     ) -> Result<&'g Node<K, V>, (Option<&'g Node<K, V>>, Box<Node<K, V>>)> {
-        // SAFETY: nodes come out, and no section.
-        unsafe { self.write(guard, |table, pinned| table.exchange(seen, node, pinned)) }
+        self.write(guard, |table, pinned| table.exchange(seen, node, pinned))
     }
 
     /// The core's `insert_absent`.
@@ -974,8 +979,7 @@ where
         node: Box<Node<K, V>>,
         guard: &'g impl Guard<R>,
     ) -> Result<&'g Node<K, V>, (&'g Node<K, V>, Box<Node<K, V>>)> {
-        // SAFETY: nodes come out, and no section.
-        unsafe { self.write(guard, |table, pinned| table.insert_absent(node, pinned)) }
+        self.write(guard, |table, pinned| table.insert_absent(node, pinned))
     }
 
     /// The core's `get_or_insert`.
@@ -986,10 +990,9 @@ where
         make: F,
         guard: &'g impl Guard<R>,
     ) -> Inserted<'g, K, V, (), F> {
-        let insert =
-            |table: &'g Table<K, V, R>, pinned| table.get_or_insert(hash, key, make, pinned);
-        // SAFETY: an entry comes out, and no section.
-        unsafe { self.write(guard, insert) }
+        self.write(guard, |table, pinned| {
+            table.get_or_insert(hash, key, make, pinned)
+        })
     }
 
     /// Removes a key. Its value is returned; it is freed some time after the last guard that can
@@ -1022,10 +1025,9 @@ where
         Q: Equivalent<K> + ?Sized,
     {
         let matches = |k: &K| key.equivalent(k);
-        let remove =
-            |table: &'g Table<K, V, R>, pinned| table.remove_if(hash, matches, condemns, pinned);
-        // SAFETY: an entry comes out, and no section.
-        unsafe { self.write(guard, remove) }
+        self.write(guard, |table, pinned| {
+            table.remove_if(hash, matches, condemns, pinned)
+        })
     }
 
     /// The core's `compute`, for a closure that sees the node, and the value that it gave before.
@@ -1036,9 +1038,9 @@ where
         decide: impl FnMut(Option<&'g Node<K, V>>, Option<V>) -> Decision<V, T>,
         guard: &'g impl Guard<R>,
     ) -> Computed<'g, K, V, (), T> {
-        let compute = |table: &'g Table<K, V, R>, pinned| table.compute(hash, key, decide, pinned);
-        // SAFETY: entries come out, and what `decide` says, which knows no section.
-        unsafe { self.write(guard, compute) }
+        self.write(guard, |table, pinned| {
+            table.compute(hash, key, decide, pinned)
+        })
     }
 
     /// Removes a key. Its entry is returned: as [`remove`](Self::remove).
@@ -1076,7 +1078,7 @@ impl<K, V, S, R> fmt::Debug for HashMap<K, V, S, R>
 where
     K: fmt::Debug,
     V: fmt::Debug,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter(&self.guard())).finish()
@@ -1110,7 +1112,7 @@ where
     K: Hash + Eq,
     V: PartialEq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     /// Whether both have the same keys with equal values. Not one instant if others write.
     fn eq(&self, other: &Self) -> bool {
@@ -1127,13 +1129,13 @@ where
     K: Hash + Eq,
     V: Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
 }
 
 impl<'m, K, V, S, R> IntoIterator for &'m mut HashMap<K, V, S, R>
 where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     type Item = (&'m K, &'m mut V);
     type IntoIter = IterMut<'m, K, V>;
@@ -1145,7 +1147,7 @@ where
 
 impl<K, V, S, R> IntoIterator for HashMap<K, V, S, R>
 where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     type Item = (K, V);
     type IntoIter = IntoIter<K, V>;
@@ -1186,7 +1188,7 @@ where
 impl<K, V, const N: usize> From<[(K, V); N]> for HashMap<K, V>
 where
     K: Hash + Eq,
-    DefaultReclaimer: Reclaim<Retired<K, V>>,
+    DefaultReclaimer: Reclaimer,
 {
     fn from(entries: [(K, V); N]) -> Self {
         entries.into_iter().collect()

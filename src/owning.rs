@@ -15,8 +15,7 @@ use equivalent::Equivalent;
 use crate::iter::Iter;
 use crate::map::HashMap;
 use crate::pinned::HashMapRef;
-use crate::raw::Retired;
-use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, OwnedGuard, Reclaim, ReclaimOwned};
+use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, OwnedGuard, ReclaimOwned, Reclaimer};
 use crate::set::{HashSet, HashSetRef};
 
 /// Has what it stands in dropped before the map that is borrowed for `'m`. A back end's pin has no
@@ -244,7 +243,7 @@ impl<K, V, S, R> HashMap<K, V, S, R>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     /// The value of a key, as a reference that owns its guard and stays on this thread: to return it
     /// from a function. As [`get`](Self::get) under a guard of its own.
@@ -267,7 +266,7 @@ impl<'m, K, V, S, R, G> HashMapRef<'m, K, V, S, R, G>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
     G: Guard<R>,
 {
     /// The value of a key, as a reference that takes the view's guard along. From a view of
@@ -293,7 +292,7 @@ where
 
 impl<'m, K, V, S, R, G> IntoIterator for HashMapRef<'m, K, V, S, R, G>
 where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
     G: Guard<R> + 'm,
 {
     type Item = (Ref<'m, K, Arc<G>>, Ref<'m, V, Arc<G>>);
@@ -311,7 +310,7 @@ impl<T, S, R> HashSet<T, S, R>
 where
     T: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
 {
     /// The set's own value that equals this one, as a reference that owns its guard: as
     /// [`HashMap::get_ref`].
@@ -332,7 +331,7 @@ impl<'m, T, S, R, G> HashSetRef<'m, T, S, R, G>
 where
     T: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
     G: Guard<R>,
 {
     /// The set's own value that equals this one, as a reference that takes the view's guard along:
@@ -355,7 +354,7 @@ where
 
 impl<'m, T, S, R, G> IntoIterator for HashSetRef<'m, T, S, R, G>
 where
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
     G: Guard<R> + 'm,
 {
     type Item = Ref<'m, T, Arc<G>>;
@@ -400,7 +399,7 @@ where
     K: 'static,
     V: 'static,
     S: 'static,
-    R: Reclaim<Retired<K, V>> + ReclaimOwned,
+    R: Reclaimer + ReclaimOwned,
 {
     /// As [`pin_owned`](Self::pin_owned), for a map in an `Arc`: the guard keeps the `Arc`, so that
     /// what is made of it is `'static`. Costs a count more.
@@ -437,7 +436,7 @@ where
     K: 'static,
     V: 'static,
     S: 'static,
-    R: Reclaim<Retired<K, V>> + ReclaimOwned,
+    R: Reclaimer + ReclaimOwned,
 {
     /// The map under this guard: all operations.
     ///
@@ -479,7 +478,7 @@ where
     K: 'static,
     V: 'static,
     S: 'static,
-    R: Reclaim<Retired<K, V>> + ReclaimOwned,
+    R: Reclaimer + ReclaimOwned,
 {
     type Item = (Ref<'static, K, Arc<Self>>, Ref<'static, V, Arc<Self>>);
     type IntoIter = RefIter<'static, K, V, Self>;
@@ -495,7 +494,7 @@ impl<T, S, R> HashSet<T, S, R>
 where
     T: 'static,
     S: 'static,
-    R: Reclaim<Retired<T, ()>> + ReclaimOwned,
+    R: Reclaimer + ReclaimOwned,
 {
     /// As [`HashMap::pin_arc`].
     ///
@@ -522,7 +521,7 @@ impl<T, S, R> PinnedArc<HashSet<T, S, R>, R>
 where
     T: 'static,
     S: 'static,
-    R: Reclaim<Retired<T, ()>> + ReclaimOwned,
+    R: Reclaimer + ReclaimOwned,
 {
     /// The set under this guard: all operations.
     ///
@@ -561,7 +560,7 @@ impl<T, S, R> IntoIterator for PinnedArc<HashSet<T, S, R>, R>
 where
     T: 'static,
     S: 'static,
-    R: Reclaim<Retired<T, ()>> + ReclaimOwned,
+    R: Reclaimer + ReclaimOwned,
 {
     type Item = Ref<'static, T, Arc<Self>>;
     type IntoIter = SetRefIter<'static, T, Self>;

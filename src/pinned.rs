@@ -14,8 +14,7 @@ use crate::hashing::DefaultHashBuilder;
 use crate::iter::{Cursor, Iter, Keys, Scan, Values};
 use crate::many::GetMany;
 use crate::map::{HashMap, OccupiedError};
-use crate::raw::Retired;
-use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, OwnedGuard, Reclaim, ReclaimOwned};
+use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, OwnedGuard, ReclaimOwned, Reclaimer};
 use crate::stats::Stats;
 
 /// A [`HashMap`] with a guard: for this thread by [`HashMap::pin`], for any by
@@ -33,7 +32,7 @@ use crate::stats::Stats;
 /// ```
 pub struct HashMapRef<'m, K, V, S = DefaultHashBuilder, R = DefaultReclaimer, G = LocalGuard<'m, R>>
 where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
     G: Guard<R>,
 {
     map: &'m HashMap<K, V, S, R>,
@@ -42,7 +41,7 @@ where
 
 impl<K, V, S, R> HashMap<K, V, S, R>
 where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     /// Pins this thread: the map and a guard in one value, on which every operation is a method
     /// without the guard argument.
@@ -97,7 +96,7 @@ where
 
 impl<'m, K, V, S, R> HashMapRef<'m, K, V, S, R>
 where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     /// See [`LocalGuard::refresh`].
     pub fn refresh(&mut self) {
@@ -107,7 +106,7 @@ where
 
 impl<'m, K, V, S, R> HashMapRef<'m, K, V, S, R, OwnedGuard<'m, R>>
 where
-    R: Reclaim<Retired<K, V>> + ReclaimOwned,
+    R: Reclaimer + ReclaimOwned,
 {
     /// See [`OwnedGuard::refresh`].
     pub fn refresh(&mut self) {
@@ -117,7 +116,7 @@ where
 
 impl<'m, K, V, S, R, G> HashMapRef<'m, K, V, S, R, G>
 where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
     G: Guard<R>,
 {
     /// The map behind the view.
@@ -205,7 +204,7 @@ impl<K, V, S, R, G> HashMapRef<'_, K, V, S, R, G>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
     G: Guard<R>,
 {
     /// See [`HashMap::get`].
@@ -396,7 +395,7 @@ impl<K, V, S, R, G> fmt::Debug for HashMapRef<'_, K, V, S, R, G>
 where
     K: fmt::Debug,
     V: fmt::Debug,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
     G: Guard<R>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -408,7 +407,7 @@ impl<K, V, S, R, G, Q> Index<&Q> for HashMapRef<'_, K, V, S, R, G>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
     G: Guard<R>,
     Q: Equivalent<K> + Hash + ?Sized,
 {
@@ -432,7 +431,7 @@ where
 
 impl<'a, K, V, S, R, G> IntoIterator for &'a HashMapRef<'_, K, V, S, R, G>
 where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
     G: Guard<R>,
 {
     type Item = (&'a K, &'a V);

@@ -22,14 +22,14 @@ use serde::ser::{Serialize, Serializer};
 use crate::map::HashMap;
 use crate::pinned::HashMapRef;
 use crate::raw::Retired;
-use crate::reclaim::{Guard, Reclaim};
+use crate::reclaim::{Guard, Reclaim, Reclaimer};
 use crate::set::{HashSet, HashSetRef};
 
 impl<K, V, S, R> Serialize for HashMap<K, V, S, R>
 where
     K: Serialize,
     V: Serialize,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     /// A map of the entries that are present throughout, under a guard of its own.
     fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
@@ -41,7 +41,7 @@ impl<K, V, S, R, G> Serialize for HashMapRef<'_, K, V, S, R, G>
 where
     K: Serialize,
     V: Serialize,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
     G: Guard<R>,
 {
     /// A map of the entries that are present throughout.
@@ -53,7 +53,7 @@ where
 impl<T, S, R> Serialize for HashSet<T, S, R>
 where
     T: Serialize,
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
 {
     /// A sequence of the values that are present throughout, under a guard of its own.
     fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
@@ -64,7 +64,7 @@ where
 impl<T, S, R, G> Serialize for HashSetRef<'_, T, S, R, G>
 where
     T: Serialize,
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
     G: Guard<R>,
 {
     /// A sequence of the values that are present throughout.

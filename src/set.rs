@@ -22,8 +22,7 @@ use crate::entry::Entry;
 use crate::hashing::DefaultHashBuilder;
 use crate::iter::Cursor;
 use crate::map::HashMap;
-use crate::raw::Retired;
-use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, OwnedGuard, Reclaim, ReclaimOwned};
+use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, OwnedGuard, ReclaimOwned, Reclaimer};
 use crate::stats::Stats;
 
 /// A hash set that many threads share and mostly read.
@@ -50,14 +49,14 @@ use crate::stats::Stats;
 /// ```
 pub struct HashSet<T, S = DefaultHashBuilder, R = DefaultReclaimer>
 where
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
 {
     map: HashMap<T, (), S, R>,
 }
 
 impl<T, S, R> HashSet<T, S, R>
 where
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
 {
     /// The set's hash builder.
     ///
@@ -285,7 +284,7 @@ impl<T, S, R> HashSet<T, S, R>
 where
     T: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
 {
     /// Whether a value is present: as [`HashMap::get`].
     ///
@@ -473,6 +472,9 @@ where
     ///
     /// If `condemns` does; the set is as if this had not been called.
     ///
+    /// If `condemns` itself keeps changing the set's value, with this map: after 1,024 times
+    /// ([`guide::consistency`](crate::guide::consistency)).
+    ///
     /// ```
     /// let set = splitmap::HashSet::from(["value"]);
     /// let guard = set.guard();
@@ -501,6 +503,9 @@ where
     /// # Panics
     ///
     /// If `condemns` does; the set is as if this had not been called.
+    ///
+    /// If `condemns` itself keeps changing the set's value, with this map: after 1,024 times
+    /// ([`guide::consistency`](crate::guide::consistency)).
     ///
     /// ```
     /// let set = splitmap::HashSet::from(["value"]);

@@ -38,6 +38,10 @@ pub(crate) use loom::sync::atomic::{
     AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence,
 };
 
+/// Whether a model explores this build, and whether a scheduler runs it: where numbers are small then.
+pub(crate) const MODELLED: bool = cfg!(splitmap_loom);
+pub(crate) const SCHEDULED: bool = cfg!(splitmap_shuttle);
+
 /// Makes a function `const`, where atomics can be made in constants: loom's cannot.
 macro_rules! const_unless_loom {
     ($(#[$meta:meta])* $visibility:vis fn $($rest:tt)*) => {

@@ -236,17 +236,29 @@ impl UnderWay {
     }
 }
 
-/// The buckets that a table has at least.
-const LEAST: usize = 16;
+/// The least capacity that a table has.
+const LEAST: usize = 3;
 
-/// Whether a table has the buckets that were asked for, and no more than those or `least` need.
+/// Whether a table has the capacity that was asked for, and none that is wider than that or `least`
+/// needs. A growth makes four times as many buckets; small tables have four of them for three entries.
 fn assert_narrow(capacity: usize, asked: usize, least: usize) {
     assert_room(capacity, asked);
-    let mut most = LEAST;
-    while most < asked.max(least) {
-        most *= 4;
+    let room = |buckets: usize| {
+        if buckets > 4_096 {
+            buckets
+        } else {
+            buckets / 4 * 3
+        }
+    };
+    let mut buckets = 4;
+    while room(buckets) < asked.max(least) {
+        buckets *= 4;
     }
-    assert!(capacity <= most, "{capacity} buckets, {most} would do");
+    let most = room(buckets);
+    assert!(
+        capacity <= most,
+        "room for {capacity} entries, {most} would do"
+    );
 }
 
 /// Whether a table has the buckets that were asked for.

@@ -1,5 +1,5 @@
 //! Models of a head that came and went: a growth has linked it and a shrinking unlinked it again,
-//! between two steps of a thread that reads a link and then changes it. The link is as it was, so the
+//! between two steps of a thread that reads a link and then changes it: its closure is called there. The link is as it was, so the
 //! change succeeds; but whoever changes it has to know by then that the head is gone, since the head
 //! leads to where it led for ever. With four times as many heads that is beyond what can be explored,
 //! so these run with `--cfg splitmap_doubling` alone.
@@ -13,44 +13,41 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use scenario::*;
+use splitmap::model::Wanted;
 
-/// Lets other threads run until the flag is set, which orders nothing.
-fn wait_for(flag: &Cell<bool>) {
-    while !flag.get() {
-        loom::thread::yield_now();
-    }
-}
-
-/// Grow and shrink // `write` to 5 // remove 9, and, under a new guard that does not keep 9 from being
-/// freed, get 9. One after the other: explored is what each may not have seen yet.
+/// Grow and shrink // `write` to 5, which has been found before // remove 9, and, under a new guard that
+/// does not keep 9 from being freed, get 9. One after the other: explored is what each may not have seen
+/// yet.
 ///
-/// The head 8 is linked at 5's own link, which is as it was when the head is unlinked; so the writer
-/// may have read it before. It makes 9 stand behind another link, by which 9 is removed. The head
-/// leads to 9 for ever, so who reads later has to know that it is gone: the writer tells the remover.
-/// Nothing else does, as both others stop before they retire what they replaced.
-fn head_came_and_went(name: &'static str, write: fn(&Map, &Pin), expected: &'static [(u8, u64)]) {
+/// The head 8 is linked at 5's own link, which is as it was when the head is unlinked. The writer makes
+/// 9 stand behind another link, by which 9 is removed. The head leads to 9 for ever, so who reads later
+/// has to know that it is gone: the writer tells the remover. Nothing else does, as both others stop
+/// before they retire what they replaced.
+fn head_came_and_went(name: &'static str, wanted: Wanted, expected: &'static [(u8, u64)]) {
     Model::new(name)
-        .bound(0)
-        .full_bound(1)
+        .bound(1)
+        .full_bound(2)
         .reach(["freed while others read"])
         .run(move |seen| {
             let map = filled(&[3, 5, 9]);
             let [pin_a, pin_b, pin] = pins(&map);
             let (map_a, map_b) = (map.clone(), map.clone());
             let flag = || Arc::new(Cell::new(false));
-            let (unlinked, written, pinned_anew) = (flag(), flag(), flag());
+            let (searched, unlinked, written, pinned_anew) = (flag(), flag(), flag(), flag());
             let (a_ended, b_ended) = (flag(), flag());
             let a = loom::thread::spawn({
-                let (unlinked, pinned_anew) = (unlinked.clone(), pinned_anew.clone());
-                let ended = a_ended.clone();
+                let (searched, unlinked) = (searched.clone(), unlinked.clone());
+                let (pinned_anew, ended) = (pinned_anew.clone(), a_ended.clone());
                 move || {
+                    wait_for(&searched);
                     grown(&map_a, &pin_a);
-                    let meanwhile = || {
-                        map_a.settle(0, &pin_a);
+                    assert!(map_a.shrink(&pin_a));
+                    assert!(map_a.help(&pin_a));
+                    map_a.stop_before_retiring(move || {
                         unlinked.set(true);
                         wait_for(&pinned_anew);
-                    };
-                    assert!(map_a.shrink_stopping(meanwhile, &pin_a));
+                    });
+                    assert!(map_a.end(&pin_a));
                     drop(pin_a);
                     map_a.tick(&map_a.pin());
                     ended.set(true);
@@ -60,13 +57,18 @@ fn head_came_and_went(name: &'static str, write: fn(&Map, &Pin), expected: &'sta
                 let (written, pinned_anew) = (written.clone(), pinned_anew.clone());
                 let ended = b_ended.clone();
                 move || {
-                    wait_for(&unlinked);
-                    explore();
+                    let decide = |value| {
+                        assert_eq!(value, Some(5));
+                        searched.set(true);
+                        wait_for(&unlinked);
+                        explore();
+                        wanted
+                    };
                     map_b.stop_before_retiring(move || {
                         written.set(true);
                         wait_for(&pinned_anew);
                     });
-                    write(&map_b, &pin_b);
+                    assert_eq!(map_b.compute(5, decide, &pin_b), Some(5));
                     drop(pin_b);
                     map_b.tick(&map_b.pin());
                     ended.set(true);
@@ -85,9 +87,8 @@ fn head_came_and_went(name: &'static str, write: fn(&Map, &Pin), expected: &'sta
             a.join().unwrap();
             b.join().unwrap();
             stop_exploring();
-            help_shrinking(&map, &pin);
             drop(pin);
-            settled(&map, expected);
+            ended(&map, 1, expected);
             seen.record("freed while others read");
         });
 }
@@ -95,46 +96,142 @@ fn head_came_and_went(name: &'static str, write: fn(&Map, &Pin), expected: &'sta
 /// a2: the writer removes 5, by a mark in its link.
 #[test]
 fn a2_mark() {
-    let write = |map: &Map, pin: &Pin| assert!(map.remove_if(5, 5, pin));
-    head_came_and_went("a2_mark", write, &[(3, 3)]);
+    head_came_and_went("a2_mark", Wanted::Removed, &[(3, 3)]);
 }
 
 /// a3: the writer replaces 5, by a swing of its link.
 #[test]
 fn a3_replace() {
-    let write = |map: &Map, pin: &Pin| assert!(map.replace_if(5, 5, 50, pin));
-    head_came_and_went("a3_replace", write, &[(3, 3), (5, 50)]);
+    head_came_and_went("a3_replace", Wanted::Put(50), &[(3, 3), (5, 50)]);
 }
 
-/// a4: insert 9 at 5's link, which is as it was before the growth, and find it.
+/// a5: grow, shrink // remove 9, which has been found before // get 9 under a new guard, which does not
+/// keep 9 from being freed, and knows by its fence what the remover has known.
+#[test]
+fn a5_unlink() {
+    Model::new("a5_unlink")
+        .full_unbounded()
+        .reach(["freed while others read"])
+        .run(|seen| {
+            let map = filled(&[3, 5, 9]);
+            let [pin_a, pin_b, pin] = pins(&map);
+            let (map_a, map_b) = (map.clone(), map.clone());
+            let flag = || Arc::new(Cell::new(false));
+            let (searched, unlinked, removed, pinned_anew) = (flag(), flag(), flag(), flag());
+            let (a_ended, b_ended) = (flag(), flag());
+            let a = loom::thread::spawn({
+                let (searched, unlinked) = (searched.clone(), unlinked.clone());
+                let (pinned_anew, ended) = (pinned_anew.clone(), a_ended.clone());
+                move || {
+                    wait_for(&searched);
+                    grown(&map_a, &pin_a);
+                    assert!(map_a.shrink(&pin_a));
+                    assert!(map_a.help(&pin_a));
+                    map_a.stop_before_retiring(move || {
+                        unlinked.set(true);
+                        wait_for(&pinned_anew);
+                    });
+                    assert!(map_a.end(&pin_a));
+                    drop(pin_a);
+                    map_a.tick(&map_a.pin());
+                    ended.set(true);
+                }
+            });
+            let b = loom::thread::spawn({
+                let (removed, pinned_anew) = (removed.clone(), pinned_anew.clone());
+                let ended = b_ended.clone();
+                move || {
+                    let condemns = |value| {
+                        assert_eq!(value, 9);
+                        searched.set(true);
+                        wait_for(&unlinked);
+                        explore();
+                        true
+                    };
+                    assert_eq!(map_b.remove_condemned(9, condemns, &pin_b), Ok(Some(9)));
+                    removed.set(true);
+                    wait_for(&pinned_anew);
+                    drop(pin_b);
+                    map_b.tick(&map_b.pin());
+                    ended.set(true);
+                }
+            });
+            wait_for(&removed);
+            drop(pin);
+            let pin = map.pin();
+            let freed = map.freed();
+            pinned_anew.set(true);
+            wait_for(&a_ended);
+            wait_for(&b_ended);
+            assert!(map.freed() > freed);
+            assert_eq!(map.get(9, &pin), None);
+            a.join().unwrap();
+            b.join().unwrap();
+            stop_exploring();
+            drop(pin);
+            ended(&map, 1, &[(3, 3), (5, 5)]);
+            seen.record("freed while others read");
+        });
+}
+
+/// a4: grow, shrink // insert 9 at 5's link, which is as it was before the growth, get 9.
 #[test]
 fn a4_publish() {
     Model::new("a4_publish")
-        .bound(0)
-        .full_bound(2)
+        .full_unbounded()
         .reach(["found"])
         .run(|seen| {
             let map = filled(&[5, 12]);
-            let unlinked = Arc::new(Cell::new(false));
-            let may_write = unlinked.clone();
+            let flag = || Arc::new(Cell::new(false));
+            let (searched, unlinked) = (flag(), flag());
+            let (may_grow, may_write) = (searched.clone(), unlinked.clone());
+            let [pin_a, pin_b, _pin] = pins(&map);
+            let (map_a, map_b) = (map.clone(), map.clone());
+            let a = loom::thread::spawn(move || {
+                wait_for(&may_grow);
+                grown(&map_a, &pin_a);
+                assert!(shrunk(&map_a, &pin_a));
+                unlinked.set(true);
+                pin_a
+            });
+            let b = loom::thread::spawn(move || {
+                let decide = |value: Option<u64>| {
+                    assert_eq!(value, None);
+                    if !searched.replace(true) {
+                        wait_for(&may_write);
+                        explore();
+                    }
+                    Wanted::Put(9)
+                };
+                assert_eq!(map_b.compute(9, decide, &pin_b), None);
+                get_stable(&map_b, &[9], &pin_b);
+                pin_b
+            });
+            let _pins = (a.join().unwrap(), b.join().unwrap());
+            stop_exploring();
+            ended(&map, 1, &[(5, 5), (9, 9), (12, 12)]);
+            seen.record("found");
+        });
+}
+
+/// w17: grow, shrink // insert 10 behind 6, where it knows that the presence bit is set, get 10.
+#[test]
+fn w17_insert_at_an_old_link() {
+    Model::new("w17_insert_at_an_old_link")
+        .bound(1)
+        .reach(["found"])
+        .run(|seen| {
+            let map = filled(&[2, 6, 12]);
             race(
                 &map,
-                move |map, pin| {
+                |map, pin| insert_and_get(map, 10, &pin),
+                |map, pin| {
                     grown(map, &pin);
-                    map.shrink(&pin);
-                    map.settle(0, &pin);
-                    unlinked.set(true);
-                    help_shrinking(map, &pin);
-                },
-                move |map, pin| {
-                    wait_for(&may_write);
-                    assert!(map.get_or_insert(9, 9, &pin).1);
-                    assert_eq!(map.get(9, &pin), Some(9), "own insert not found");
+                    assert!(shrunk(map, &pin));
                 },
                 |_, pin| drop(pin),
             );
-            assert!(!map.is_shrinking() && map.buckets() == 1);
-            settled(&map, &[(5, 5), (9, 9), (12, 12)]);
+            ended(&map, 1, &[(2, 2), (6, 6), (10, 10), (12, 12)]);
             seen.record("found");
         });
 }

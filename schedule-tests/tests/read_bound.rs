@@ -1,25 +1,38 @@
 //! Guarantee A, how long a read can be made to last: under a scheduler that lets a writer run a
-//! whole replacement between any two steps of the reader.
+//! whole replacement, or a whole resize, between any two steps of the reader.
 //!
 //! ```text
 //! cargo test --release --manifest-path schedule-tests/Cargo.toml --test read_bound -- --nocapture
 //! ```
 //!
-//! A step is an atomic access. Those of a `get`, in a table that is not resized, whose bucket holds
-//! `n` nodes, where `T` threads and guards take part:
+//! A step is an atomic access. These are the steps of a `get` whose bucket holds `n` nodes, where `T`
+//! threads and guards take part. The quick path runs once, while no resize is under way, and the long
+//! one at most once after it: it never starts again.
 //!
 //! ```text
-//! the short path    state and head                          2
-//!                   the nodes, of which the first twice     n + 1
-//! the long one      state and head                          2
-//!                   the nodes of other keys                 n - 1, and one for each replacement
-//!                   the key's own, and the number T each    2 (T + 1)
+//! quick  state, head                                 2
+//!        the nodes, of which the first perhaps twice n + 1
+//!        state again, for a miss                     1
+//! long   state, head                                 2
+//!        state again, for a miss by presence bits    1
+//!        a ready byte for each table of the chain    tables - 1
+//!        but the last
+//!        the nodes of other keys                     n - 1, and one for each replacement
+//!        the node behind the bucket, for a miss      1
+//!        the key's own nodes, and the number T each  2 (T + 1)
+//!        the heads that it meets: state, state anew  3 each
+//!        if the head is unknown, the head
 //! ```
 //!
-//! The short path is left for the long one at the first marked node, that is, as soon as somebody
-//! replaces or removes a node under the reader. There the key's own nodes are left at the latest
-//! with the one number `T + 1`. What is not bounded is how many replacements of *other* keys of
-//! the bucket a reader walks through, as long as they go on: one step each.
+//! The quick path loads a node's link before it compares the node; the first node's link twice if that
+//! node has the key. It ends at the first link with a mark: at a marked node, whether or not it has the
+//! key. A replacement that is complete puts a node in the place of another, so it makes the quick path
+//! no longer.
+//!
+//! The long path steps over marked nodes. It leaves the key's own at the latest with `T + 1` of them:
+//! each costs its link and a look at the number T. What is not bounded is how many replacements of
+//! *other* keys of the bucket, and how many new heads, a reader walks through as long as they keep
+//! coming: one step for each node, three for each head.
 
 #[path = "../../tests/hashers/mod.rs"]
 mod hashers;
@@ -44,12 +57,26 @@ fn mix(hash: u64) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
-/// The first keys of one bucket, of the sixteen that a small map has, in the order of the list.
+/// The bucket of a key in a table of so many.
+fn bucket(key: u64, buckets: usize) -> u64 {
+    mix(key) >> (64 - buckets.ilog2())
+}
+
+/// The first keys of bucket 5 of sixteen, in the order of the list.
 fn keys_of_one_bucket(count: usize) -> Vec<u64> {
-    let bucket = |key: u64| mix(key) >> 60;
-    let mut keys: Vec<u64> = (1..).filter(|&key| bucket(key) == 5).take(count).collect();
+    let keys = (1..).filter(|&key| bucket(key, 16) == 5);
+    let mut keys: Vec<u64> = keys.take(count).collect();
     keys.sort_by_key(|&key| mix(key));
     keys
+}
+
+/// The smallest table with a bucket for each of so many entries.
+fn narrowest(entries: usize) -> usize {
+    let mut buckets = 4;
+    while buckets < entries {
+        buckets *= 4;
+    }
+    buckets
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -85,6 +112,8 @@ const FIRST: u64 = 100;
 impl Script {
     fn begin_read(&mut self) {
         self.reader = Some(current::me());
+        self.steps = 0;
+        self.is_over = false;
         self.is_writers_turn = self.delay == 0;
     }
 
@@ -171,9 +200,10 @@ impl Scheduler for Between {
 struct Setting {
     /// The keys of the bucket, by their place in the order of the list.
     nodes: usize,
-    /// Which of them is read, and which replaced.
+    /// Which of them is read; the one behind the last is absent.
     read: usize,
-    replaced: usize,
+    /// Which of them is replaced. `None`: the table grows to 64 buckets, then shrinks to the fewest.
+    replaced: Option<usize>,
     replacements: u64,
     /// Owned guards that are alive.
     guards: usize,
@@ -191,8 +221,8 @@ struct Read {
     steps: usize,
     participants: usize,
     /// The key's value before the read, as a walk over the whole map finds it.
-    before: u64,
-    found: u64,
+    before: Option<u64>,
+    found: Option<u64>,
     /// The replacements that were complete when the read returned.
     written: u64,
     /// The thread that was to be stopped has come to its end.
@@ -200,18 +230,16 @@ struct Read {
 }
 
 impl Read {
-    /// The most steps that a `get` has in a bucket of so many nodes.
+    /// The most steps of a `get` that finds its key in a bucket of so many nodes, in a table that is
+    /// not resized. There it takes none of the steps of a miss, and meets no head.
     fn bound(&self, nodes: usize, replaced_others: u64) -> usize {
-        let short = 2 + nodes + 1;
+        let quick = 2 + nodes + 1;
         let long = 2 + nodes - 1 + replaced_others as usize + 2 * (self.participants + 1);
-        short + long
+        quick + long
     }
 }
 
 fn read(setting: Setting) -> Read {
-    // One test at a time: shuttle's atomics in statics are not for two executions side by side.
-    static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let script = Arc::new(Mutex::new(Script {
         delay: setting.delay,
         pace: setting.pace,
@@ -219,8 +247,18 @@ fn read(setting: Setting) -> Read {
         stalls_after: setting.stalls_after.unwrap_or(0),
         ..Script::default()
     }));
+    run(&Arc::clone(&script), move || play(setting, &script))
+}
+
+fn run<A: Clone + Send + 'static>(
+    script: &Arc<Mutex<Script>>,
+    program: impl Fn() -> A + Send + Sync + 'static,
+) -> A {
+    // One test at a time: shuttle's atomics in statics are not for two executions side by side.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let scheduler = Between {
-        script: Arc::clone(&script),
+        script: Arc::clone(script),
         has_run: false,
     };
     let mut config = Config::new();
@@ -231,20 +269,25 @@ fn read(setting: Setting) -> Read {
     config
         .ungraceful_shutdown_config
         .immediately_return_on_panic = true;
-    let answer: Arc<Mutex<Read>> = Arc::default();
+    let answer: Arc<Mutex<Option<A>>> = Arc::default();
     let theirs = Arc::clone(&answer);
     Runner::new(scheduler, config).run(move || {
-        *theirs.lock().unwrap() = play(setting, &script);
+        *theirs.lock().unwrap() = Some(program());
     });
-    *answer.lock().unwrap()
+    let answer = answer.lock().unwrap().clone();
+    answer.expect("the execution came to its end")
 }
 
 fn play(setting: Setting, script: &Arc<Mutex<Script>>) -> Read {
-    let keys = keys_of_one_bucket(setting.nodes);
+    let mut keys = keys_of_one_bucket(setting.nodes + 1);
+    let key = keys[setting.read];
+    keys.pop();
+    let replaced = setting.replaced.map(|place| keys[place]);
     let map: Arc<Map> = Arc::new(keys.iter().map(|&key| (key, 0)).collect());
-    assert_eq!(map.capacity(), 16);
+    // All stand in one bucket of this table too, and replacements leave it as it is.
+    assert_eq!(map.capacity(), narrowest(setting.nodes));
+    assert!(map.capacity() <= 16);
     assert!(map.pin().keys().eq(&keys), "in the order of their hashes");
-    let (key, replaced) = (keys[setting.read], keys[setting.replaced]);
     let guards: Vec<_> = (0..setting.guards).map(|_| map.owned_guard()).collect();
 
     let writer = {
@@ -258,7 +301,19 @@ fn play(setting: Setting, script: &Arc<Mutex<Script>>) -> Read {
                 let Some(value) = lock(&script).next_write() else {
                     return;
                 };
-                map.pin().insert(replaced, value);
+                match replaced {
+                    Some(replaced) => {
+                        map.pin().insert(replaced, value);
+                    }
+                    None if value % 2 == 0 => {
+                        map.reserve(WIDE - map.len());
+                        assert_eq!(map.capacity(), WIDE);
+                    }
+                    None => {
+                        map.shrink_to_fit();
+                        assert_eq!(map.capacity(), narrowest(map.len()));
+                    }
+                }
                 lock(&script).end_write();
                 thread::yield_now();
             }
@@ -279,7 +334,7 @@ fn play(setting: Setting, script: &Arc<Mutex<Script>>) -> Read {
 
     let guard = map.guard();
     let before = map.iter(&guard).find(|&(k, _)| *k == key);
-    let before = *before.expect("nobody removes it").1;
+    let before = before.map(|(_, value)| *value);
     let participants = map.stats().participants.expect("known to `Epoch`");
     lock(script).begin_read();
     let found = map.get(&key, &guard).copied();
@@ -290,7 +345,7 @@ fn play(setting: Setting, script: &Arc<Mutex<Script>>) -> Read {
             steps: script.steps,
             participants,
             before,
-            found: found.expect("the key is always present"),
+            found,
             written: script.written,
             has_ended: script.has_ended,
         }
@@ -309,6 +364,9 @@ fn play(setting: Setting, script: &Arc<Mutex<Script>>) -> Read {
 
 const ALWAYS: u64 = u64::MAX;
 
+/// The buckets of the wider table, where the table is resized.
+const WIDE: usize = 64;
+
 /// The numbers of owned guards that the tests run with.
 const GUARDS: [usize; 5] = [0, 1, 2, 7, 30];
 
@@ -321,7 +379,7 @@ fn of_a_key_that_is_always_replaced() {
             let setting = Setting {
                 nodes: 1,
                 read: 0,
-                replaced: 0,
+                replaced: Some(0),
                 replacements: ALWAYS,
                 guards,
                 delay: 0,
@@ -341,7 +399,7 @@ fn of_a_key_that_is_always_replaced() {
                 let read = self::read(Setting {
                     nodes: 4,
                     read: at,
-                    replaced: at,
+                    replaced: Some(at),
                     ..setting
                 });
                 assert!(read.steps <= read.bound(4, 0), "{read:?}");
@@ -365,7 +423,7 @@ fn what_is_found_was_current_within_the_read() {
                 let read = read(Setting {
                     nodes,
                     read: at,
-                    replaced: at,
+                    replaced: Some(at),
                     replacements: ALWAYS,
                     guards,
                     delay,
@@ -373,7 +431,8 @@ fn what_is_found_was_current_within_the_read() {
                     stalls_after: Some(stalls_after),
                 });
                 let is_current = read.found == read.before
-                    || (FIRST..FIRST + read.written).contains(&read.found);
+                    || (read.found)
+                        .is_some_and(|found| (FIRST..FIRST + read.written).contains(&found));
                 assert!(
                     is_current,
                     "replacement stopped after {stalls_after} steps, another begins after {delay}: \
@@ -382,8 +441,8 @@ fn what_is_found_was_current_within_the_read() {
                 assert!(read.steps <= read.bound(nodes, 0), "{read:?}");
                 has_ended |= read.has_ended;
                 reads += 1;
-                old += usize::from(read.before == 0);
-                new += usize::from(read.before == 1);
+                old += usize::from(read.before == Some(0));
+                new += usize::from(read.before == Some(1));
             }
         }
         if has_ended {
@@ -406,14 +465,14 @@ fn grows_with_replacements_of_other_keys_of_the_bucket() {
                     let read = read(Setting {
                         nodes,
                         read: at,
-                        replaced,
+                        replaced: Some(replaced),
                         replacements,
                         guards,
                         delay: 0,
                         pace,
                         stalls_after: None,
                     });
-                    assert_eq!((read.before, read.found), (0, 0));
+                    assert_eq!((read.before, read.found), (Some(0), Some(0)));
                     let bound = read.bound(nodes, read.written);
                     assert!(read.steps <= bound, "{read:?}, at most {bound} steps");
                     if pace == 1 && replacements >= 100 {
@@ -427,4 +486,115 @@ fn grows_with_replacements_of_other_keys_of_the_bucket() {
             }
         }
     }
+}
+
+/// (d) Two resizes, one after the other, come between any two steps of the reader: it finds what is
+/// there, and walks on.
+///
+/// It meets a bounded number of heads for each resize. From one head it goes to one of a greater key,
+/// of which the bucket has as many as the wide table has heads there, or to a twin, which is of a newer
+/// table. Where the key changes, the twins begin with an older table again: that from which the last
+/// table took over.
+#[test]
+fn is_bounded_by_the_heads_that_come() {
+    /// The heads of the wide table in a bucket of the narrowest.
+    const KEYS: usize = WIDE / 4;
+    let mut walked_along = 0;
+    for guards in [0, 7] {
+        for (nodes, at) in [(1, 0), (1, 1), (4, 0), (4, 3), (4, 4)] {
+            for resizes in [0, 1, 2, 3, 10, 100] {
+                for (delay, pace) in (0..8).flat_map(|delay| [(delay, 1), (delay, 2), (delay, 4)]) {
+                    let read = read(Setting {
+                        nodes,
+                        read: at,
+                        replaced: None,
+                        replacements: resizes,
+                        guards,
+                        delay,
+                        pace,
+                        stalls_after: None,
+                    });
+                    let present = (at < nodes).then_some(0);
+                    assert_eq!((read.before, read.found), (present, present));
+                    // From 4 buckets to 16 and 64, or back.
+                    let tables = 1 + 2 * read.written as usize;
+                    let heads = 2 * KEYS + tables;
+                    // Between two steps no resize is under way, so no ready byte is asked for.
+                    let quick = 2 + nodes + 1 + 1;
+                    let long = 2 + 1 + nodes + 1 + 3 * heads;
+                    assert!(read.steps <= quick + long, "{read:?}");
+                    walked_along += usize::from(read.written == 100);
+                    if guards == 0 && delay == 0 {
+                        println!("{nodes} nodes, read {at}, {resizes:>3}, pace {pace}: {read:?}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(walked_along > 0, "the reader walks along");
+}
+
+/// (e) A resize that stands still: every write carries it on by a step, and after each one all keys are
+/// read, and others that are absent.
+#[test]
+fn in_the_middle_of_a_resize() {
+    let script: Arc<Mutex<Script>> = Arc::default();
+    run(&Arc::clone(&script), move || {
+        let keys: Vec<u64> = (1..=17).collect();
+        let absent = 18..=40;
+        let map: Arc<Map> = Arc::new(keys[..16].iter().map(|&key| (key, key)).collect());
+        assert_eq!(map.capacity(), 16);
+        // The first write of a thread looks at the length.
+        let insert = |key: u64| {
+            let map = Arc::clone(&map);
+            let write = move || {
+                map.pin().insert(key, key);
+            };
+            thread::spawn(write).join().expect("it only writes");
+        };
+        let read = |coarser: usize, present: usize| {
+            let guard = map.guard();
+            let mut most = 0;
+            for key in keys.iter().copied().chain(absent.clone()) {
+                lock(&script).begin_read();
+                let found = map.get(&key, &guard).copied();
+                let mut script = lock(&script);
+                script.end_read();
+                assert_eq!(found, (key <= present as u64).then_some(key));
+                // The two tables have five heads in a bucket of the coarser one, and the first of the
+                // next bucket is met as well, but the search starts behind one of them.
+                let present = &keys[..present];
+                let in_bucket = |&&one: &&u64| bucket(one, coarser) == bucket(key, coarser);
+                let nodes = present.iter().filter(in_bucket).count();
+                let states_byte_and_head = 4;
+                let bound = states_byte_and_head + 1 + nodes + 1 + 3 * 5;
+                assert!(
+                    script.steps <= bound,
+                    "{} steps, at most {bound}",
+                    script.steps
+                );
+                most = most.max(script.steps);
+            }
+            println!(
+                "{:>3} buckets, {present} entries: {most} steps",
+                map.capacity()
+            );
+        };
+        read(16, 16);
+        // Published; made and settled; ended.
+        for _ in 0..3 {
+            insert(17);
+            assert_eq!(map.capacity(), 64);
+            read(16, 17);
+        }
+        for key in 9..=17 {
+            map.pin().remove(&key);
+        }
+        assert_eq!(map.capacity(), 64, "this thread has not looked");
+        for _ in 0..3 {
+            insert(8);
+            assert_eq!(map.capacity(), 16);
+            read(16, 8);
+        }
+    });
 }

@@ -1,36 +1,47 @@
-//! Guarantee B, one thread stopped for good: at each step of each operation, while the table is
-//! stable, grows or shrinks. All others finish every operation meanwhile, grow the table and shrink
-//! it, and find what they should.
+//! Guarantee B: one thread stops for good, at each step of each operation, in each state of the
+//! table. All other threads finish every operation meanwhile, grow the table and shrink it, and find
+//! what they should.
 //!
 //! ```text
 //! cargo test --release --manifest-path schedule-tests/Cargo.toml --test stopped -- --nocapture
 //! ```
 //!
-//! A step is an atomic access: under shuttle each is a point where the scheduler chooses who goes
-//! on. The one here lets a thread, the *victim*, make so many steps of its operation, and never
-//! again chooses it before everybody else is through. Then the victim goes on, and all is checked.
-//! How many steps an operation has is found by stopping it ever later, until it ends first.
+//! A step is an atomic access: before each one, shuttle asks the scheduler which thread runs next. The
+//! scheduler here lets one thread, the *victim*, make a given number of steps of its operation, and
+//! does not choose it again before all others are through. Then the victim continues, and everything
+//! is checked. The test stops an operation ever later until it ends first: that is how it learns how
+//! many steps the operation has.
 //!
-//! A victim is stopped in two ways. *Alone*: at every step, before the others begin, who then take
-//! turns. (Of operations with hundreds of steps, not at every one: see [`EVERY_STEP`].) *Among*: the
-//! others run from the start, by a seeded random choice, so that the victim has also lost, helped and
-//! searched again when it is stopped. This at every fourth step.
+//! A victim is stopped in two ways. *Alone*: at every step, before the others begin; they then take
+//! turns. (Operations with hundreds of steps are not stopped at every one: see [`EVERY_STEP`].)
+//! *Among*: the others run from the start, by a seeded random choice, so the victim has also lost,
+//! helped and retried before it stops. This at every fourth step.
 //!
-//! At the end the others clear the map. Not where an iteration was stopped alone, so that there it
-//! has to come across all that stays; of such operations every step is stopped in both ways.
+//! At the end the others clear the map, except where an iteration was stopped alone: there it has to
+//! yield everything that stays. Such operations are stopped at every step in both ways.
 //!
-//! That nobody waits is shown by a bound on the steps of the others.
+//! A bound on the steps of the others shows that none of them waits.
 //!
-//! What a stopped thread may cost: while it is pinned nothing is freed; and while it owns a stride
-//! of a growth, the table does not shrink. The tables that are printed count the latter as `barred`.
+//! # States
+//!
+//! [`State`] lists the states of a table that the victim starts in. Some exist only while a thread is
+//! in the middle of a resize, as the thread that makes a stride settles it at once. There a second
+//! thread, the *holder*, is stopped as well, at a step that [`Hold::lead`] finds, and until the end: so
+//! in these states the others get on with two threads stopped.
+//!
+//! # What a stopped thread costs
+//!
+//! While it is pinned nothing is freed, and while it owns a stride of a resize the table does not
+//! shrink. The tables that are printed count the latter as `barred`.
 
 #[path = "../../tests/hashers/mod.rs"]
 mod hashers;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner, current, thread};
@@ -40,6 +51,9 @@ use hashers::Fixed;
 
 /// More steps than the others ever take if none of them waits: some ten times as many.
 const MOST_STEPS: usize = 500_000;
+
+/// More steps than any operation has that runs alone.
+const MOST_OF_VICTIM: usize = 20_000;
 
 /// Up to here every step is a stop; then every second, every third and so on, by this number each.
 const EVERY_STEP: usize = 450;
@@ -140,7 +154,7 @@ enum Phase {
     Before,
     /// The victim is within its operation.
     Within,
-    /// The operation is over, or may go on to its end.
+    /// The operation is over, or may go on to its end; so may the holder.
     Free,
 }
 
@@ -155,6 +169,13 @@ struct Script {
     steps: usize,
     /// The steps that the others have made since it began.
     others: usize,
+    /// The steps that all have made before it began, or since it is over or may go on.
+    outside: usize,
+    /// A thread of the state that is stopped within its stride, for as long as the victim is not free.
+    holder: Option<TaskId>,
+    /// The steps that the holder makes before it is stopped; how many of them are left.
+    lead: usize,
+    lead_left: usize,
     random: u64,
     /// One choice in so many falls on the victim, where it runs among others.
     weight: u64,
@@ -172,21 +193,26 @@ struct Script {
 struct Row {
     executions: usize,
     stops: usize,
-    /// Stops, of those in which the victim ran alone, that kept the table from shrinking.
+    /// Stops of a victim that ran alone, and those of them that kept the table from shrinking.
+    alone: usize,
     barred: usize,
     most_others: usize,
 }
 
 impl Script {
-    fn new(walks: bool) -> Self {
+    fn new(walks: bool, lead: usize) -> Self {
         Script {
             stride: if walks { 1 } else { 4 },
+            holder: None,
+            lead,
+            lead_left: lead,
             way: Way::Alone,
             stop: 0,
             phase: Phase::Before,
             victim: None,
             steps: 0,
             others: 0,
+            outside: 0,
             random: 0,
             weight: 0,
             whole: None,
@@ -201,7 +227,12 @@ impl Script {
             self.row.most_others = self.row.most_others.max(self.others);
             let sampled = 1 + self.stop / EVERY_STEP;
             match (self.way, self.whole) {
-                (Way::Alone, None) => self.stop += sampled,
+                (Way::Alone, None) => {
+                    self.stop += sampled;
+                    if self.stop > MOST_OF_VICTIM {
+                        self.fail("the operation itself does not come to its end");
+                    }
+                }
                 (Way::Alone, Some(_)) => {
                     self.way = Way::Among;
                     self.stop = 0;
@@ -217,8 +248,11 @@ impl Script {
         self.row.executions += 1;
         self.phase = Phase::Before;
         self.victim = None;
+        self.holder = None;
+        self.lead_left = self.lead;
         self.steps = 0;
         self.others = 0;
+        self.outside = 0;
         self.random = self.stop as u64;
         self.weight = [2, 10, 50][self.stop / self.stride % 3];
         true
@@ -242,7 +276,10 @@ impl Script {
     fn release(&mut self, is_barred: bool) {
         if self.phase == Phase::Within {
             self.row.stops += 1;
-            self.row.barred += usize::from(is_barred && self.way == Way::Alone);
+            if self.way == Way::Alone {
+                self.row.alone += 1;
+                self.row.barred += usize::from(is_barred);
+            }
         }
         self.phase = Phase::Free;
     }
@@ -261,7 +298,23 @@ impl Script {
         (word ^ (word >> 31)) % below
     }
 
-    fn choose(&mut self, runnable: &[TaskId], last: Option<TaskId>) -> TaskId {
+    fn choose(&mut self, mut runnable: Vec<TaskId>, last: Option<TaskId>) -> TaskId {
+        if self.phase != Phase::Within {
+            self.outside += 1;
+            if self.outside == MOST_STEPS {
+                self.fail("threads keep each other from their ends, by the number of steps");
+            }
+        }
+        if let Some(holder) = self.holder
+            && self.phase != Phase::Free
+        {
+            if self.lead_left > 0 && runnable.contains(&holder) {
+                self.lead_left -= 1;
+                return holder;
+            }
+            runnable.retain(|&id| id != holder);
+        }
+        let runnable = &runnable[..];
         match (self.phase, self.victim) {
             // Whoever was started last: the victim, before the others are there.
             (Phase::Before, _) | (_, None) => *runnable.last().expect("somebody can run"),
@@ -306,21 +359,43 @@ impl Script {
     }
 }
 
-struct Stopping(Arc<Mutex<Script>>);
+struct Stopping {
+    script: Arc<Mutex<Script>>,
+    /// There is one execution.
+    once: bool,
+}
 
 impl Scheduler for Stopping {
     fn new_execution(&mut self) -> Option<Schedule> {
-        lock(&self.0).advance().then(|| Schedule::new(0))
+        let mut script = lock(&self.script);
+        if self.once && script.row.executions == 1 {
+            return None;
+        }
+        script.advance().then(|| Schedule::new(0))
     }
 
     fn next_task(&mut self, runnable: &[&Task], last: Option<TaskId>, _: bool) -> Option<TaskId> {
         let runnable: Vec<TaskId> = runnable.iter().map(|task| task.id()).collect();
-        Some(lock(&self.0).choose(&runnable, last))
+        Some(lock(&self.script).choose(runnable, last))
     }
 
     fn next_u64(&mut self) -> u64 {
         unreachable!("no program here asks for a random number")
     }
+}
+
+fn run(script: Arc<Mutex<Script>>, once: bool, program: impl Fn() + Send + Sync + 'static) {
+    let mut config = Config::new();
+    config.silence_warnings = true;
+    config.stack_size = 1 << 18;
+    // The name of the operation and the step say as much.
+    config.failure_persistence = FailurePersistence::None;
+    // The scheduler has its own bound, and says whom it is about.
+    config.max_steps = MaxSteps::None;
+    config
+        .ungraceful_shutdown_config
+        .immediately_return_on_panic = true;
+    Runner::new(Stopping { script, once }, config).run(program);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -637,27 +712,46 @@ fn check_walk(met: &[(u64, u64)], model: &Model, whose: usize, may_vanish: bool)
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
+    /// No table: the first write makes one of 4 buckets.
+    Empty,
     /// 16 buckets.
     Stable,
-    /// 16 buckets with 17 entries, which the next look at the length will see.
+    /// 16 buckets with 17 entries: the next look at the length publishes a growth.
     Full,
     /// From 16 buckets to 64: published, and the one stride not claimed.
     Growing,
-    /// From 64 buckets to 256: two strides of four are left to claim.
+    /// From 64 buckets to 256: two strides of four are settled, and two not claimed.
     GrowingOn,
-    /// 64 buckets with 8 entries, which the next look at the length will see.
-    Wide,
-    /// From 64 buckets to 16: published, and the one stride not begun.
-    Shrinking,
-    /// From 256 buckets to 64: three strides of four are left to begin.
-    ShrinkingOn,
-    /// From 64 buckets to 16: the stride is settled, and nobody has said so.
+    /// From 16 buckets to 64: the holder owns the one stride, and is half way through it.
+    Held,
+    /// From 16 buckets to 64: the holder has just made the stride; it is not settled.
+    Made,
+    /// From 16 buckets to 64: the stride is settled; the resize is not ended.
     Settled,
+    /// As [`State::Held`], and a growth to 256 buckets published over it, of which nothing is claimed.
+    Overlapping,
+    /// From 16 buckets to 64 and 256: both growths are made, the first one last. The four strides are
+    /// not settled.
+    Overlapped,
+    /// 64 buckets with 8 entries: the next look at the length publishes a shrinking.
+    Wide,
+    /// From 64 buckets to 16: published, and the one stride not claimed.
+    Shrinking,
+    /// From 256 buckets to 64: one stride of four is settled, and three not claimed.
+    ShrinkingOn,
+    /// From 64 buckets to 16, as [`State::Held`], [`State::Made`] and [`State::Settled`].
+    ShrinkingHeld,
+    ShrinkingMade,
+    ShrinkingSettled,
+    /// As [`State::ShrinkingHeld`], and a growth to 64 buckets published over it, of which nothing is
+    /// claimed.
+    Regrowing,
 }
 
 struct Start {
     map: Arc<Map>,
     models: [Model; OWNERS],
+    holder: Option<thread::JoinHandle<()>>,
 }
 
 impl Start {
@@ -674,6 +768,7 @@ impl Start {
         Start {
             map: Arc::new(map.collect()),
             models,
+            holder: None,
         }
     }
 
@@ -702,6 +797,30 @@ impl Start {
         self.models[MAIN].insert(key(MAIN, 0), number);
     }
 
+    /// A write of the holder, which stops as the script says.
+    fn write_of_holder(&mut self, books: &Arc<Books>, script: &Arc<Mutex<Script>>) {
+        let number = 3_500_000;
+        let (map, value) = (Arc::clone(&self.map), Value::new(number, books));
+        let script = Arc::clone(script);
+        let write = move || {
+            // A thread's first guard takes more steps in one execution than in another.
+            drop(map.guard());
+            lock(&script).holder = Some(current::me());
+            map.pin().insert(key(MAIN, 0), value);
+        };
+        self.holder = Some(thread::spawn(write));
+        // Until it has made its steps.
+        thread::yield_now();
+        self.models[MAIN].insert(key(MAIN, 0), number);
+    }
+
+    /// Lets the holder come to its end.
+    fn join_holder(&mut self, script: &Arc<Mutex<Script>>) {
+        lock(script).lead_left = usize::MAX;
+        let holder = self.holder.take().expect("the state has a holder");
+        holder.join().expect("it only writes");
+    }
+
     #[track_caller]
     fn expect(self, buckets: usize, entries: usize) -> Self {
         assert_eq!(
@@ -714,18 +833,19 @@ impl Start {
 }
 
 impl State {
-    fn make(self, books: &Arc<Books>) -> Start {
+    fn make(self, books: &Arc<Books>, script: &Arc<Mutex<Script>>) -> Start {
         match self {
+            State::Empty => Start::new([0; OWNERS], books).expect(0, 0),
             State::Stable => Start::new([4, 3, 1, 1, 1], books).expect(16, 10),
             State::Full => {
                 let mut start = Start::new([4, 3, 4, 4, 0], books).expect(16, 15);
-                // Writes number 2 and 3 of this thread: of the third, nobody looks at the length.
+                // Writes number 2 and 3 of this thread: after the third it does not look at the length.
                 start.insert(key(MAIN, 0), books);
                 start.insert(key(MAIN, 1), books);
                 start.expect(16, 17)
             }
             State::Growing => {
-                let mut start = State::Full.make(books);
+                let mut start = State::Full.make(books, script);
                 start.write_elsewhere(books);
                 start.expect(64, 17)
             }
@@ -737,15 +857,43 @@ impl State {
                 start.insert(key(MAIN, 1), books);
                 start.expect(256, 65)
             }
+            State::Held | State::Made => {
+                let mut start = State::Growing.make(books, script);
+                start.write_of_holder(books, script);
+                start.expect(64, 17)
+            }
+            State::Settled => {
+                let mut start = State::Growing.make(books, script);
+                start.write_elsewhere(books);
+                start.expect(64, 17)
+            }
+            State::Overlapping => {
+                let mut start = State::Held.make(books, script);
+                // Writes number 4 to 51 of this thread: after the last three it does not look.
+                for index in 2..50 {
+                    start.insert(key(MAIN, index), books);
+                }
+                let mut start = start.expect(64, 65);
+                start.write_elsewhere(books);
+                start.expect(256, 65)
+            }
+            State::Overlapped => {
+                let mut start = State::Overlapping.make(books, script);
+                for _ in 0..4 {
+                    start.insert(key(MAIN, 1), books);
+                }
+                start.join_holder(script);
+                start.expect(256, 65)
+            }
             State::Wide => {
                 let mut start = Start::new([4, 3, 5, 4, 1], books).expect(64, 17);
-                // The tenth write of this thread is none that looks, and no earlier one sees so few.
+                // After its tenth write this thread does not look, and no earlier look sees so few.
                 start.remove(FIRST, 0, 5);
                 start.remove(SECOND, 0, 4);
                 start.expect(64, 8)
             }
             State::Shrinking => {
-                let mut start = State::Wide.make(books);
+                let mut start = State::Wide.make(books, script);
                 start.write_elsewhere(books);
                 start.expect(16, 8)
             }
@@ -758,31 +906,154 @@ impl State {
                 start.write_elsewhere(books);
                 start.expect(64, 32)
             }
-            State::Settled => {
-                let mut start = State::Shrinking.make(books);
+            State::ShrinkingHeld | State::ShrinkingMade => {
+                let mut start = State::Shrinking.make(books, script);
+                start.write_of_holder(books, script);
+                start.expect(16, 8)
+            }
+            State::ShrinkingSettled => {
+                let mut start = State::Shrinking.make(books, script);
                 start.write_elsewhere(books);
                 start.expect(16, 8)
             }
+            State::Regrowing => {
+                let mut start = State::ShrinkingHeld.make(books, script);
+                // Writes number 11 to 19 of this thread: after the last three it does not look.
+                for index in 1..10 {
+                    start.insert(key(MAIN, index), books);
+                }
+                let mut start = start.expect(16, 17);
+                start.write_elsewhere(books);
+                start.expect(64, 17)
+            }
         }
+    }
+
+    /// Where the holder stops, if the state has one.
+    fn lead(self) -> usize {
+        match self {
+            State::Held | State::Overlapping | State::Overlapped => Hold::in_growth().half_way(),
+            State::Made => Hold::in_growth().made.end,
+            State::ShrinkingHeld | State::Regrowing => Hold::in_shrinking().half_way(),
+            State::ShrinkingMade => Hold::in_shrinking().made.end,
+            _ => 0,
+        }
+    }
+
+    /// Whether a holder owns a stride, so that the table does not shrink wherever the victim is.
+    fn is_held(self) -> bool {
+        matches!(
+            self,
+            State::Held | State::Overlapping | State::ShrinkingHeld | State::Regrowing
+        )
     }
 
     /// The buckets that there are, or will be when the resize is over.
     fn buckets(self) -> usize {
         match self {
-            State::Stable | State::Full | State::Shrinking | State::Settled => 16,
-            State::Growing | State::Wide | State::ShrinkingOn => 64,
-            State::GrowingOn => 256,
+            State::Empty => 4,
+            State::Stable
+            | State::Full
+            | State::Shrinking
+            | State::ShrinkingHeld
+            | State::ShrinkingMade
+            | State::ShrinkingSettled => 16,
+            State::Growing
+            | State::Held
+            | State::Made
+            | State::Settled
+            | State::Wide
+            | State::ShrinkingOn
+            | State::Regrowing => 64,
+            State::GrowingOn | State::Overlapping | State::Overlapped => 256,
         }
     }
 
     /// How many keys each of the others fills the map to, and for how many more it reserves. By
-    /// either the table grows over the victim, whatever has become of the group that it stands in.
+    /// either the table grows over the victim, whatever has become of the stride that it stands in.
     fn keys_and_room(self) -> (usize, usize) {
-        match self {
-            State::Stable | State::Full | State::Shrinking | State::Settled => (9, 18),
-            State::Growing | State::Wide | State::ShrinkingOn => (32, 64),
-            State::GrowingOn => (32, 256),
+        match self.buckets() {
+            4 | 16 => (9, 18),
+            64 => (32, 64),
+            _ => (32, 256),
         }
+    }
+}
+
+/// The smallest table with a bucket for each of so many entries.
+fn narrowest(entries: usize) -> usize {
+    let mut buckets = 4;
+    while buckets < entries {
+        buckets *= 4;
+    }
+    buckets
+}
+
+// ---------------------------------------------------------------------------------------------
+// Where a holder stops
+// ---------------------------------------------------------------------------------------------
+
+/// The steps of a write that makes a stride.
+#[derive(Clone, Debug)]
+struct Hold {
+    /// After these numbers of steps it owns the stride, and has not said that it is made.
+    made: Range<usize>,
+}
+
+impl Hold {
+    fn half_way(&self) -> usize {
+        self.made.start + self.made.len() / 2
+    }
+
+    fn in_growth() -> &'static Hold {
+        static HOLD: OnceLock<Hold> = OnceLock::new();
+        HOLD.get_or_init(|| Hold::find(State::Growing))
+    }
+
+    fn in_shrinking() -> &'static Hold {
+        static HOLD: OnceLock<Hold> = OnceLock::new();
+        HOLD.get_or_init(|| Hold::find(State::Shrinking))
+    }
+
+    /// Stops the write ever later. While it owns the stride nobody else can end the resize, so the
+    /// table does not shrink, not even to no entry.
+    fn find(state: State) -> Hold {
+        let mut barring = Vec::new();
+        for lead in 0.. {
+            let (is_barred, has_ended) = Hold::stop_at(state, lead);
+            if has_ended {
+                break;
+            }
+            if is_barred {
+                barring.push(lead);
+            }
+        }
+        let first = *barring.first().expect("it makes a stride");
+        let made = first..first + barring.len();
+        assert!(
+            barring.iter().copied().eq(made.clone()),
+            "it makes one stride"
+        );
+        Hold { made }
+    }
+
+    /// Whether the holder bars a shrinking after so many steps, and whether it came to its end.
+    fn stop_at(state: State, lead: usize) -> (bool, bool) {
+        let script = Arc::new(Mutex::new(Script::new(false, lead)));
+        let answer: Arc<Mutex<Option<(bool, bool)>>> = Arc::default();
+        let (theirs, reply) = (Arc::clone(&script), Arc::clone(&answer));
+        run(Arc::clone(&script), true, move || {
+            let books: Arc<Books> = Arc::default();
+            let mut start = state.make(&books, &theirs);
+            start.write_of_holder(&books, &theirs);
+            let has_ended = lock(&theirs).lead_left > 0;
+            start.map.clear(&start.map.guard());
+            start.map.shrink_to_fit();
+            let is_barred = start.map.capacity() > narrowest(0);
+            start.join_holder(&theirs);
+            *lock(&reply) = Some((is_barred, has_ended));
+        });
+        lock(&answer).expect("the execution came to its end")
     }
 }
 
@@ -1051,7 +1322,7 @@ struct Case {
     least: usize,
     /// The victim's guard is the first of its thread.
     first: bool,
-    /// Alone, it makes heads of a growing table at some of its steps.
+    /// Alone, it owns a stride at some of its steps.
     makes_heads: bool,
 }
 
@@ -1092,7 +1363,7 @@ fn play(state: State, case: Case, script: &Arc<Mutex<Script>>) {
         (script.way, script.stop)
     };
     let books: Arc<Books> = Arc::default();
-    let start = state.make(&books);
+    let mut start = state.make(&books, script);
     let map = Arc::clone(&start.map);
 
     let victim = {
@@ -1135,7 +1406,7 @@ fn play(state: State, case: Case, script: &Arc<Mutex<Script>>) {
     );
     others = in_parallel(others, Client::empty);
     map.shrink_to_fit();
-    let is_barred = map.capacity() > 16;
+    let is_barred = map.capacity() > narrowest(map.len());
     let check = |others: &mut [Client; 2], main: &mut Client| {
         for client in others.iter_mut().chain([main]) {
             client.get_all();
@@ -1162,9 +1433,16 @@ fn play(state: State, case: Case, script: &Arc<Mutex<Script>>) {
 
     lock(script).release(is_barred);
     let outcome = victim.join().expect("the victim ends as well");
+    if let Some(holder) = start.holder.take() {
+        holder.join().expect("the holder ends as well");
+    }
 
     map.shrink_to_fit();
-    assert_eq!(map.capacity(), 16, "nothing bars the table from shrinking");
+    // It may be narrower, where no write has looked at the length since the map was cleared.
+    assert!(
+        map.capacity() <= narrowest(map.len()),
+        "nothing bars the table from shrinking"
+    );
     check(&mut others, &mut main);
     let all = iterate(&map);
     let left = all.iter().copied().filter(|&(k, _)| owner(k) == VICTIM);
@@ -1208,6 +1486,7 @@ fn stop(state: State, cases: &[Case]) {
     // One test at a time: shuttle's atomics in statics are not for two executions side by side.
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = lock(&TURN);
+    let lead = state.lead();
     println!(
         "\n{:<36} {:>6} {:>10} {:>6} {:>6} {:>12}",
         format!("{state:?}"),
@@ -1218,21 +1497,12 @@ fn stop(state: State, cases: &[Case]) {
         "others' most"
     );
     for &case in cases {
-        let script = Arc::new(Mutex::new(Script::new(case.walks())));
-        let mut config = Config::new();
-        config.silence_warnings = true;
-        config.stack_size = 1 << 18;
-        // The name of the operation and the step say as much.
-        config.failure_persistence = FailurePersistence::None;
-        // The scheduler has its own bound, and says whom it is about.
-        config.max_steps = MaxSteps::None;
-        config
-            .ungraceful_shutdown_config
-            .immediately_return_on_panic = true;
-        let runner = Runner::new(Stopping(Arc::clone(&script)), config);
+        let script = Arc::new(Mutex::new(Script::new(case.walks(), lead)));
         let theirs = Arc::clone(&script);
-        let run = AssertUnwindSafe(|| runner.run(move || play(state, case, &theirs)));
-        let result = panic::catch_unwind(run);
+        let program = move || play(state, case, &theirs);
+        let result = panic::catch_unwind(AssertUnwindSafe(|| {
+            run(Arc::clone(&script), false, program);
+        }));
         let script = lock(&script);
         if result.is_err() {
             panic!(
@@ -1254,12 +1524,16 @@ fn stop(state: State, cases: &[Case]) {
             case.name,
             row.stops
         );
-        assert_eq!(
-            row.barred > 0,
-            case.makes_heads,
-            "whether `{}` makes heads",
-            case.name
-        );
+        if state.is_held() {
+            assert_eq!(row.barred, row.alone, "the holder owns a stride");
+        } else {
+            assert_eq!(
+                row.barred > 0,
+                case.makes_heads,
+                "whether `{}` makes heads",
+                case.name
+            );
+        }
     }
 }
 
@@ -1308,7 +1582,7 @@ const REMOVE_IF: Case = Case::new(
 const RETAIN: Case = Case::new("retain", Operation::Retain, 40);
 const FLUSH: Case = Case::new("flush", Operation::Other(Map::flush), 10);
 const SHRINK_TO_FIT: Case = Case::new("shrink_to_fit", Operation::Other(Map::shrink_to_fit), 5);
-/// Makes heads even where nothing grows yet.
+/// Makes heads even where no resize is under way.
 const RESERVE: Case =
     Case::new("reserve", Operation::Other(|map| map.reserve(100)), 40).makes_heads();
 
@@ -1325,7 +1599,7 @@ const WRITES: [Case; 13] = {
         COMPUTE,
         REMOVE_IF,
         RETAIN,
-        Case::new("clear", Clear, 100),
+        Case::new("clear", Clear, 100).makes_heads(),
         RESERVE,
         SHRINK_TO_FIT,
         FLUSH,
@@ -1375,13 +1649,14 @@ fn in_a_growing_table() {
 #[test]
 fn in_a_shrinking_table() {
     stop(State::Shrinking, &READS);
-    stop(State::Shrinking, &WRITES);
+    stop(State::Shrinking, &WRITES.map(Case::makes_heads));
 }
 
 #[test]
-fn while_a_growth_begins_and_goes_on() {
+fn while_a_growth_begins_goes_on_and_ends() {
     use OnKey::*;
     use Operation::*;
+    stop(State::Empty, &[INSERT, COMPUTE]);
     stop(State::Full, &[INSERT, REMOVE, REMOVE_IF]);
     let two = Case::new(
         "insert and remove",
@@ -1390,11 +1665,47 @@ fn while_a_growth_begins_and_goes_on() {
     );
     stop(State::Full, &[two.makes_heads()]);
     stop(State::GrowingOn, &[INSERT, FLUSH].map(Case::makes_heads));
+    stop(State::Made, &[INSERT, REPLACE, FLUSH]);
+    stop(State::Settled, &[INSERT, REPLACE, UPDATE, FLUSH]);
 }
 
 #[test]
 fn while_a_shrinking_begins_goes_on_and_ends() {
-    stop(State::Wide, &[REPLACE, RETAIN, SHRINK_TO_FIT]);
-    stop(State::ShrinkingOn, &[REMOVE, COMPUTE]);
-    stop(State::Settled, &[INSERT, REPLACE, UPDATE, FLUSH]);
+    stop(State::Wide, &[REPLACE]);
+    stop(State::Wide, &[RETAIN, SHRINK_TO_FIT].map(Case::makes_heads));
+    stop(
+        State::ShrinkingOn,
+        &[REMOVE, COMPUTE].map(Case::makes_heads),
+    );
+    stop(State::ShrinkingMade, &[INSERT, REPLACE, FLUSH]);
+    stop(State::ShrinkingSettled, &[INSERT, REPLACE, UPDATE, FLUSH]);
+}
+
+#[test]
+fn while_another_thread_owns_a_stride() {
+    for state in [State::Held, State::ShrinkingHeld] {
+        stop(state, &READS);
+        stop(
+            state,
+            &[
+                INSERT,
+                REPLACE,
+                REMOVE,
+                RETAIN,
+                RESERVE,
+                SHRINK_TO_FIT,
+                FLUSH,
+            ],
+        );
+    }
+}
+
+#[test]
+fn while_growths_overlap() {
+    for state in [State::Overlapping, State::Regrowing] {
+        stop(state, &READS);
+        stop(state, &[INSERT, REPLACE, RESERVE, FLUSH]);
+    }
+    stop(State::Overlapped, &READS);
+    stop(State::Overlapped, &[INSERT, REPLACE, FLUSH]);
 }

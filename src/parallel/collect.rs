@@ -6,7 +6,7 @@ use rayon::iter::{FromParallelIterator, IntoParallelIterator, ParallelExtend, Pa
 
 use crate::map::HashMap;
 use crate::raw::Retired;
-use crate::reclaim::Reclaim;
+use crate::reclaim::{Reclaim, Reclaimer};
 use crate::set::HashSet;
 
 impl<K, V, S, R> ParallelExtend<(K, V)> for &HashMap<K, V, S, R>
@@ -14,7 +14,7 @@ where
     K: Hash + Eq + Send + Sync,
     V: Send + Sync,
     S: BuildHasher + Sync,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     /// Inserts every item on the thread that made it, under a guard of its own. Of equal keys the
     /// last to come stays, whichever it is.
@@ -31,7 +31,7 @@ where
     K: Hash + Eq + Send + Sync,
     V: Send + Sync,
     S: BuildHasher + Sync,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     fn par_extend<I: IntoParallelIterator<Item = (K, V)>>(&mut self, entries: I) {
         (&*self).par_extend(entries);
@@ -43,7 +43,7 @@ where
     K: Hash + Eq + Copy + Send + Sync + 'a,
     V: Copy + Send + Sync + 'a,
     S: BuildHasher + Sync,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     fn par_extend<I: IntoParallelIterator<Item = (&'a K, &'a V)>>(&mut self, entries: I) {
         let entries = entries.into_par_iter();
@@ -56,7 +56,7 @@ where
     K: Hash + Eq + Copy + Send + Sync + 'a,
     V: Copy + Send + Sync + 'a,
     S: BuildHasher + Sync,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     fn par_extend<I: IntoParallelIterator<Item = (&'a K, &'a V)>>(&mut self, entries: I) {
         (&*self).par_extend(entries);
@@ -81,7 +81,7 @@ impl<T, S, R> ParallelExtend<T> for &HashSet<T, S, R>
 where
     T: Hash + Eq + Send + Sync,
     S: BuildHasher + Sync,
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
 {
     /// Inserts every item on the thread that made it, under a guard of its own. Of equal values the
     /// first to come stays, whichever it is.
@@ -97,7 +97,7 @@ impl<T, S, R> ParallelExtend<T> for HashSet<T, S, R>
 where
     T: Hash + Eq + Send + Sync,
     S: BuildHasher + Sync,
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
 {
     fn par_extend<I: IntoParallelIterator<Item = T>>(&mut self, values: I) {
         (&*self).par_extend(values);
@@ -108,7 +108,7 @@ impl<'a, T, S, R> ParallelExtend<&'a T> for &HashSet<T, S, R>
 where
     T: Hash + Eq + Copy + Send + Sync + 'a,
     S: BuildHasher + Sync,
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
 {
     fn par_extend<I: IntoParallelIterator<Item = &'a T>>(&mut self, values: I) {
         self.par_extend(values.into_par_iter().copied());
@@ -119,7 +119,7 @@ impl<'a, T, S, R> ParallelExtend<&'a T> for HashSet<T, S, R>
 where
     T: Hash + Eq + Copy + Send + Sync + 'a,
     S: BuildHasher + Sync,
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
 {
     fn par_extend<I: IntoParallelIterator<Item = &'a T>>(&mut self, values: I) {
         (&*self).par_extend(values);

@@ -8,8 +8,8 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use super::{Divide, Producer};
 use crate::iter::IntoIter;
 use crate::map::HashMap;
-use crate::raw::{Node, OwnedPart, PartMut, Retired};
-use crate::reclaim::Reclaim;
+use crate::raw::{Node, OwnedPart, PartMut};
+use crate::reclaim::Reclaimer;
 
 impl<'m, K: Send, V: Send> Divide for PartMut<'m, Node<K, V>> {
     type Piece = &'m mut Node<K, V>;
@@ -93,7 +93,7 @@ impl<K: Send, V: Send> IntoParIter<K, V> {
         T: Send,
         C: UnindexedConsumer<T>,
     {
-        let Some(part) = self.entries.into_nodes().into_part() else {
+        let Some(part) = OwnedPart::all(self.entries.into_nodes()) else {
             return consumer.into_folder().complete();
         };
         let producer = Producer {
@@ -115,7 +115,7 @@ impl<K: Send, V: Send> ParallelIterator for IntoParIter<K, V> {
 /// Parallel iterators (feature `rayon`).
 impl<K, V, S, R> HashMap<K, V, S, R>
 where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     /// The entries, with values to be changed in place on rayon's threads: nobody else uses the map.
     ///
@@ -152,7 +152,7 @@ impl<'m, K, V, S, R> IntoParallelIterator for &'m mut HashMap<K, V, S, R>
 where
     K: Send + Sync,
     V: Send,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     type Item = (&'m K, &'m mut V);
     type Iter = ParIterMut<'m, K, V>;
@@ -166,7 +166,7 @@ impl<K, V, S, R> IntoParallelIterator for HashMap<K, V, S, R>
 where
     K: Send,
     V: Send,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     type Item = (K, V);
     type Iter = IntoParIter<K, V>;

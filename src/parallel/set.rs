@@ -6,8 +6,7 @@ use rayon::iter::plumbing::UnindexedConsumer;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::{IntoParIter, ParKeys};
-use crate::raw::Retired;
-use crate::reclaim::{Guard, Reclaim};
+use crate::reclaim::{Guard, Reclaimer};
 use crate::set::{HashSet, HashSetRef};
 
 /// A parallel iterator over the values of a set: [`HashSet::par_iter`].
@@ -50,7 +49,7 @@ impl<T: Send> ParallelIterator for IntoParValues<T> {
 /// Parallel iterators (feature `rayon`).
 impl<T, S, R> HashSet<T, S, R>
 where
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
 {
     /// The values, on rayon's threads: as [`HashMap::par_iter`](crate::HashMap::par_iter).
     ///
@@ -70,7 +69,7 @@ where
 /// Parallel iterators (feature `rayon`).
 impl<T, S, R, G> HashSetRef<'_, T, S, R, G>
 where
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
     G: Guard<R>,
 {
     /// See [`HashSet::par_iter`].
@@ -82,7 +81,7 @@ where
 impl<'g, T, S, R, G> IntoParallelIterator for &'g HashSetRef<'_, T, S, R, G>
 where
     T: Sync,
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
     G: Guard<R>,
 {
     type Item = &'g T;
@@ -96,7 +95,7 @@ where
 impl<T, S, R> IntoParallelIterator for HashSet<T, S, R>
 where
     T: Send,
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
 {
     type Item = T;
     type Iter = IntoParValues<T>;

@@ -8,8 +8,8 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use super::{Divide, Producer};
 use crate::map::HashMap;
 use crate::pinned::HashMapRef;
-use crate::raw::{HashRange, Node, Retired};
-use crate::reclaim::{Guard, Reclaim};
+use crate::raw::{HashRange, Node};
+use crate::reclaim::{Guard, Reclaimer};
 
 impl<'g, K: Sync, V: Sync> Divide for HashRange<'g, K, V> {
     type Piece = &'g Node<K, V>;
@@ -80,7 +80,7 @@ shared!(
 /// Parallel iterators (feature `rayon`).
 impl<K, V, S, R> HashMap<K, V, S, R>
 where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
 {
     /// The entries, on rayon's threads: as [`iter`](Self::iter), for all of them together.
     ///
@@ -132,7 +132,7 @@ where
 /// Parallel iterators (feature `rayon`).
 impl<K, V, S, R, G> HashMapRef<'_, K, V, S, R, G>
 where
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
     G: Guard<R>,
 {
     /// See [`HashMap::par_iter`].
@@ -155,7 +155,7 @@ impl<'g, K, V, S, R, G> IntoParallelIterator for &'g HashMapRef<'_, K, V, S, R, 
 where
     K: Sync,
     V: Sync,
-    R: Reclaim<Retired<K, V>>,
+    R: Reclaimer,
     G: Guard<R>,
 {
     type Item = (&'g K, &'g V);

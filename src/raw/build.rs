@@ -6,10 +6,12 @@
 
 #![forbid(unsafe_code)]
 
-use crate::raw::directory::{Directory, State};
-use crate::raw::link::{Link, Linked, Presence, Word};
+use crate::raw::array::NewArray;
+use crate::raw::link::{Link, Linked};
 use crate::raw::node::Node;
 use crate::raw::order::{Bucket, Order};
+use crate::raw::state::State;
+use crate::raw::word::{Presence, Word};
 
 type Nodes<K, V, M> = Vec<Box<Node<K, V, M>>>;
 
@@ -68,18 +70,20 @@ pub(crate) fn state<K, V, M>(capacity: usize, mut nodes: Nodes<K, V, M>) -> Stat
         return State::new();
     }
     let order = order(capacity);
-    let fill = |bucket: Bucket, behind| {
+    let fill = |bucket: usize, behind| {
         let mut word: Word<'_, _> = behind;
         let mut presence = Presence::NONE;
-        while let Some(node) = nodes.pop_if(|node| Bucket::of(node.hash(), order.shift()) == bucket)
-        {
-            presence = presence.and(Presence::of(node.hash()));
+        let is_in = |node: &mut Box<Node<K, V, M>>| {
+            Bucket::of(node.hash(), order.shift()).number() == bucket
+        };
+        while let Some(node) = nodes.pop_if(is_in) {
+            presence = presence.union(Presence::of(node.hash()));
             node.next().store_unpublished(word);
             word = Word::to_owned_node(node);
         }
         word.with(presence)
     };
-    let directory = Directory::filled(order, floor, fill).unwrap_or_else(|| no_memory(capacity));
+    let table = NewArray::filled(order, fill).unwrap_or_else(|| no_memory(capacity));
     debug_assert!(nodes.is_empty(), "every node has a bucket");
-    State::holding(directory)
+    State::holding(table, floor)
 }

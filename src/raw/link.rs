@@ -1,63 +1,20 @@
-//! A link: a pointer and its bits in one atomic word. The only file that knows either.
-//!
-//! ```text
-//! bit 0       MARK   about the owner: deleted, replaced or (a head) frozen; the word leads to the
-//!                    same target ever after
-//! bit 1              free; under loom it poisons heads that nobody has made yet
-//! bit 2       SENT   about the target: it is a head; with a null pointer, the end of the list
-//! bits 3..48         the pointer
-//! bits 48..64        presence bits, in heads only (where pointers leave these bits free)
-//! ```
-//!
-//! That is for pointers of 64 bits. Where they have 32, a head has only two bits to spare: SENT is
-//! bit 1, and there are no presence bits.
+//! A link: a word that threads share, and every way in which it changes.
 //!
 //! # Invariant
 //!
-//! * A link holds pointers to objects that were made by `Box` or stand in a group, and that stay
-//!   allocated for as long as the guard lives under which the link was read: nodes are retired,
-//!   never freed, by whoever unlinked them.
+//! * A link holds pointers to objects that were made by `Box` or stand in a table, and that stay
+//!   allocated for as long as the guard lives under which the link was read: nodes and tables are
+//!   retired, never freed, by the thread that unlinked them.
 //! * A published link is written by read-modify-writes only. So an Acquire load of it synchronizes
 //!   with *every* earlier Release write of that word, not only with the newest: each
 //!   read-modify-write carries the release sequences of those before it.
-//! * A presence bit that is clear in a head says that no node with that bit stands between this
-//!   head and the next one. A bit that is set says nothing.
+//! * Which presence bits a head must have is told in `section`.
 
-use std::fmt;
 use std::marker::PhantomData;
 use std::ptr;
 
+use crate::raw::word::{self, Presence, Word};
 use crate::sync::{AtomicPtr, Ordering, Witness};
-
-const MARK: usize = 1;
-#[cfg(splitmap_loom)]
-const POISON: usize = 2;
-const SENT: usize = if cfg!(target_pointer_width = "64") {
-    4
-} else {
-    2
-};
-
-/// Whether heap pointers leave the top sixteen bits of a word free. Known of these systems; others
-/// use the high half of their addresses, or, as Android, tag the top byte.
-const FILTER: bool = cfg!(all(
-    any(target_arch = "x86_64", target_arch = "aarch64"),
-    any(
-        target_os = "linux",
-        target_os = "windows",
-        target_os = "macos",
-        target_os = "ios",
-        target_os = "freebsd",
-        target_os = "netbsd",
-        target_os = "openbsd"
-    )
-));
-const PRESENCE_SHIFT: u32 = 48;
-const PRESENCE: usize = if FILTER {
-    (0xffff_u64 << PRESENCE_SHIFT) as usize
-} else {
-    0
-};
 
 /// What a [`Link`] leads to: a node of the list.
 pub(crate) trait Linked {
@@ -65,73 +22,6 @@ pub(crate) trait Linked {
     fn next(&self) -> &Link<Self>
     where
         Self: Sized;
-}
-
-/// The presence bits of a head, one for each value of a hash's low four bits.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Presence(usize);
-
-impl Presence {
-    /// No node at all.
-    pub(crate) const NONE: Presence = Presence(0);
-    /// Nothing known.
-    pub(crate) const ALL: Presence = Presence(PRESENCE);
-
-    /// The bit of a node with this hash.
-    #[inline(always)]
-    pub(crate) fn of(hash: u64) -> Presence {
-        if FILTER {
-            Presence(((1_u64 << PRESENCE_SHIFT) << (hash & 15)) as usize)
-        } else {
-            Presence::NONE
-        }
-    }
-
-    pub(crate) fn and(self, other: Presence) -> Presence {
-        Presence(self.0 | other.0)
-    }
-
-    pub(crate) fn covers(self, other: Presence) -> bool {
-        self.0 & other.0 == other.0
-    }
-}
-
-/// A word as it was read from a link, under a guard that lives for `'g`.
-pub(crate) struct Word<'g, N> {
-    word: *mut (),
-    _target: PhantomData<&'g N>,
-}
-
-// SAFETY: as `&'g N`: whoever has it can read what it leads to, and nothing else. That stays while the
-// guard of `'g` lives, whichever thread that is of: what a guard protects is what could be reached when
-// it was made, and what is retired later (the contract of `reclaim`), whoever reads it. The reads of
-// another thread happen after the guard was made, as the word came from its thread; and before it is
-// gone, as a guard that is borrowed for `'g` is not dropped before.
-unsafe impl<N: Sync> Send for Word<'_, N> {}
-
-// SAFETY: as above.
-unsafe impl<N: Sync> Sync for Word<'_, N> {}
-
-impl<N> Clone for Word<'_, N> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<N> Copy for Word<'_, N> {}
-
-// The audit of models compares words.
-#[cfg(splitmap_loom)]
-impl<N> PartialEq for Word<'_, N> {
-    fn eq(&self, other: &Self) -> bool {
-        self.word == other.word
-    }
-}
-
-impl<N> fmt::Debug for Word<'_, N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Word({:#x})", self.word.addr())
-    }
 }
 
 /// Where a word leads.
@@ -142,95 +32,10 @@ pub(crate) enum Target<'g, N> {
 }
 
 impl<'g, N> Word<'g, N> {
-    /// The word that ends the list.
-    pub(crate) const END: Self = Word::new(ptr::without_provenance_mut(SENT));
-
-    const fn new(word: *mut ()) -> Self {
-        Word {
-            word,
-            _target: PhantomData,
-        }
-    }
-
     /// The word of a link to `head`.
-    pub(crate) fn to_head(head: &'g Link<N>) -> Self {
-        let head = ptr::from_ref(head).cast_mut().cast::<()>();
-        Word::new(head.map_addr(|addr| addr | SENT))
-    }
-
-    /// The word of a link to a node that nobody else can reach, and that this word owns.
-    pub(crate) fn to_owned_node(node: Box<N>) -> Self {
-        Word::new(Box::into_raw(node).cast())
-    }
-
-    /// The owner of the link is deleted, replaced or frozen.
-    #[inline(always)]
-    pub(crate) fn is_marked(self) -> bool {
-        self.word.addr() & MARK != 0
-    }
-
-    /// The target is a head, or the list ends here.
-    #[inline(always)]
-    pub(crate) fn leads_to_head(self) -> bool {
-        self.word.addr() & SENT != 0
-    }
-
-    /// The presence bits, where the owner is a head.
-    pub(crate) fn presence(self) -> Presence {
-        Presence(self.word.addr() & PRESENCE)
-    }
-
-    /// Whether nodes of this presence may stand behind the head that owns the link.
-    #[inline(always)]
-    pub(crate) fn may_hold(self, presence: Presence) -> bool {
-        !FILTER || self.word.addr() & presence.0 != 0
-    }
-
-    /// The target alone: without the mark and the presence bits, which belong to the owner.
-    #[inline(always)]
-    pub(crate) fn bare(self) -> Self {
-        Word::new(self.word.map_addr(|addr| addr & !(MARK | PRESENCE)))
-    }
-
-    /// The same target, with these presence bits for the owning head.
-    pub(crate) fn with(self, presence: Presence) -> Self {
-        Word::new(self.word.map_addr(|addr| addr & !PRESENCE | presence.0))
-    }
-
-    fn marked(self) -> Self {
-        Word::new(self.word.map_addr(|addr| addr | MARK))
-    }
-
-    /// What the owner's word becomes when its target becomes `next`'s: presence bits stay until
-    /// nothing is behind the head, and then all go.
-    pub(crate) fn relinked(self, next: Self) -> Self {
-        let presence = if next.leads_to_head() {
-            Presence::NONE
-        } else {
-            self.presence()
-        };
-        next.bare().with(presence)
-    }
-
-    fn pointer(self) -> *mut () {
-        self.word.map_addr(|addr| addr & !(MARK | SENT | PRESENCE))
-    }
-
-    /// Asks for the target to be brought into the cache.
-    #[inline(always)]
-    pub(crate) fn prefetch(self) {
-        prefetch(self.pointer());
-    }
-}
-
-/// Asks for the line at an address to be brought into the cache.
-#[inline(always)]
-fn prefetch(_address: *const ()) {
-    #[cfg(all(target_arch = "x86_64", not(miri), not(splitmap_loom)))]
-    // SAFETY: a prefetch reads nothing and faults at no address.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(_address.cast());
+    pub(crate) fn leading_to(head: &'g Link<N>) -> Self {
+        // SAFETY: a reference, for `'g`.
+        unsafe { Word::to_head(ptr::from_ref(head).cast()) }
     }
 }
 
@@ -260,7 +65,7 @@ impl<'g, N: Linked> Word<'g, N> {
             Target::End
         } else {
             // SAFETY: with SENT the pointer is one that `to_head` made from a reference to a head
-            // of this map. Groups are not freed before the guard of `'g` is dropped.
+            // of this map. Tables are not freed before the guard of `'g` is dropped.
             Target::Head(unsafe { &*pointer.cast::<Link<N>>() })
         }
     }
@@ -269,15 +74,11 @@ impl<'g, N: Linked> Word<'g, N> {
     /// (take [`bare`](Self::bare) of a head's word first).
     #[inline(always)]
     pub(crate) fn plain(self) -> Option<&'g N> {
-        debug_assert!(
-            self.presence() == Presence::NONE,
-            "a head's word is not plain"
-        );
-        if self.word.addr() & (MARK | SENT) != 0 {
+        if !self.is_plain() {
             return None;
         }
         // SAFETY: as in `target`; there are no bits to take off.
-        let node = unsafe { &*self.word.cast::<N>() };
+        let node = unsafe { &*self.bits().cast::<N>() };
         node.next().touch();
         Some(node)
     }
@@ -285,7 +86,7 @@ impl<'g, N: Linked> Word<'g, N> {
 
 // Heads stand one behind the other: it is their own alignment that keeps the low bits free.
 const _: () = assert!(
-    align_of::<Link<()>>() > MARK | SENT,
+    align_of::<Link<()>>() > word::LOW_BITS,
     "no room for MARK and SENT"
 );
 
@@ -302,7 +103,7 @@ impl<N> Link<N> {
     /// A link that nobody else can reach yet.
     pub(crate) fn new(word: Word<'_, N>) -> Self {
         Link {
-            word: AtomicPtr::new(word.word),
+            word: AtomicPtr::new(word.bits()),
             witness: Witness::new(),
             _target: PhantomData,
         }
@@ -312,7 +113,7 @@ impl<N> Link<N> {
     #[cfg(not(splitmap_loom))]
     pub(crate) const fn end() -> Self {
         Link {
-            word: AtomicPtr::new(ptr::without_provenance_mut(SENT)),
+            word: AtomicPtr::new(word::end()),
             witness: Witness::new(),
             _target: PhantomData,
         }
@@ -322,13 +123,13 @@ impl<N> Link<N> {
     #[cfg(splitmap_loom)]
     pub(crate) fn poison() -> Self {
         Link {
-            word: AtomicPtr::new(ptr::without_provenance_mut(POISON)),
+            word: AtomicPtr::new(word::poison()),
             witness: Witness::new(),
             _target: PhantomData,
         }
     }
 
-    /// Whoever is about to read the owner calls this; only models listen.
+    /// Call this before reading the owner. Only models check it.
     #[inline(always)]
     pub(crate) fn touch(&self) {
         self.witness.touch();
@@ -349,30 +150,41 @@ impl<N> Link<N> {
         // and what its writer had seen of `state`.
         let word = self.word.load(Ordering::Acquire);
         #[cfg(splitmap_loom)]
-        assert!(word.addr() & POISON == 0, "uninitialised head used");
-        Word::new(word)
+        assert!(!word::is_poison(word), "uninitialised head used");
+        // SAFETY: the file's invariant.
+        unsafe { Word::from_bits(word) }
     }
 
     /// Writes a link that nobody else can reach yet: the next link that is published carries it.
     pub(crate) fn store_unpublished(&self, word: Word<'_, N>) {
         // Relaxed: only this thread can reach the link; the Release in `publish` or `replace`
         // publishes it with the rest of the node.
-        self.word.store(word.word, Ordering::Relaxed);
+        self.word.store(word.bits(), Ordering::Relaxed);
     }
 
-    /// Adds presence bits to a head. Returns the word before.
-    pub(crate) fn add<'g>(&'g self, presence: Presence) -> Word<'g, N> {
+    /// Adds presence bits to a head. False if the head does not speak for what stands behind it any
+    /// more: it leads to a head (it is closed, or was emptied) or is frozen.
+    pub(crate) fn add(&self, presence: Presence) -> bool {
         // Relaxed: the node with this presence is published by the Release in `publish`, which
-        // follows; whoever reads the node sees the bit, or a later word of this head. The
+        // follows; a thread that reads the node sees the bit, or a later word of this head. The
         // release sequences of this word go on through any read-modify-write.
-        Word::new(self.word.fetch_or(presence.0, Ordering::Relaxed))
+        let before = self.word.fetch_or(presence.mask(), Ordering::Relaxed);
+        // SAFETY: the file's invariant; the target is not even looked at.
+        let before: Word<'_, N> = unsafe { Word::from_bits(before) };
+        !before.is_marked() && !before.leads_to_head()
     }
 
-    /// Freezes a head: it leads where it leads ever after, until it is unlinked and beyond.
+    /// Adds presence bits to a head whose stride is not ready: before that no search relies on them.
+    pub(crate) fn add_unready(&self, presence: Presence) {
+        // Relaxed: the Release of the ready byte, which follows, publishes the bits.
+        self.word.fetch_or(presence.mask(), Ordering::Relaxed);
+    }
+
+    /// Freezes a head: from now on its word leads to the same target, also after it is unlinked.
     pub(crate) fn freeze(&self) {
-        // Release: pairs with the Acquire in `load`: whoever meets the mark has a `state` without
-        // the head, or gets one when it loads it again.
-        self.word.fetch_or(MARK, Ordering::Release);
+        // Release: pairs with the Acquire in `load`: a thread that meets the mark has a `state` that
+        // is newer than the head, or gets one when it loads it again, and finds the stride ready.
+        self.word.fetch_or(word::FROZEN, Ordering::Release);
     }
 
     /// One attempt to change the link from `from` to `to`.
@@ -382,25 +194,32 @@ impl<N> Link<N> {
     /// stored unpublished behind it.
     /// Acquire: pairs with the Release of `unlink_head`. The caller has loaded `from` with Acquire, but
     /// since then a head may have been linked behind this link, frozen and unlinked, so that it is as
-    /// it was. The frozen head leads where it led for ever. So whoever changes what stands there has to
+    /// it was. The frozen head keeps its successor. So a thread that changes what stands there has to
     /// know of a `state` without that head: else its own next search may start from it.
     fn swing(&self, from: Word<'_, N>, to: Word<'_, N>, order: Ordering) -> bool {
         debug_assert!(!from.is_marked(), "a marked link never changes again");
         self.word
             // Relaxed: what the link holds instead is not looked at; the caller searches again.
-            .compare_exchange(from.word, to.word, order, Ordering::Relaxed)
+            .compare_exchange(from.bits(), to.bits(), order, Ordering::Relaxed)
             .is_ok()
     }
 
-    /// Makes this link lead to `head`, with everything behind it already stored.
-    pub(crate) fn publish_head<'g>(&'g self, from: Word<'g, N>, head: &'g Link<N>) -> bool {
-        // Release: see `swing`. No Acquire: the stride that is being made bars every shrinking.
-        self.swing(from, from.relinked(Word::to_head(head)), Ordering::Release)
+    /// Makes this link lead to `head`, with everything behind it already stored. The owner, if it is
+    /// a head, has `presence` then.
+    pub(crate) fn publish_head<'g>(
+        &'g self,
+        from: Word<'g, N>,
+        head: &'g Link<N>,
+        presence: Presence,
+    ) -> bool {
+        let to = Word::leading_to(head).with(presence);
+        // Release: see `swing`. No Acquire: the stride that is being made keeps every older table.
+        self.swing(from, to, Ordering::Release)
     }
 
     /// Cuts the frozen head that `from` leads to out of the list: this link goes to its target
-    /// instead. If it is a head, it takes over `presence`, that of the nodes behind. Returns what
-    /// it holds now, or `None` if it has changed.
+    /// instead. The owner, if it is a head, has `presence` then. Returns what this link holds now,
+    /// or `None` if it has changed.
     ///
     /// `frozen` is the final word of the head.
     pub(crate) fn unlink_head<'g>(
@@ -411,8 +230,10 @@ impl<N> Link<N> {
     ) -> Option<Word<'g, N>> {
         debug_assert!(frozen.is_marked(), "only frozen heads are unlinked");
         let to = frozen.bare().with(presence);
-        // Release: see `swing`. No Acquire: any head that came and went before this one left before
-        // it was frozen, and its mark was read with Acquire; and none is linked before it has left.
+        // Release: see `swing`; it publishes the target again, a head that another thread may have
+        // made. No Acquire: if another head came and went meanwhile, the release sequences of this
+        // link go on through the swap to every reader, and this thread retires no head by what it saw
+        // here.
         self.swing(from, to, Ordering::Release).then_some(to)
     }
 }
@@ -427,7 +248,9 @@ impl<N: Linked> Link<N> {
         presence: Presence,
     ) -> Result<&'g N, Box<N>> {
         let pointer = Box::into_raw(node);
-        let to = Word::<N>::new(pointer.cast()).with(presence);
+        // SAFETY: the node lives: it is this thread's own until the next line links it, under the guard
+        // of `'g`.
+        let to = unsafe { Word::<N>::from_bits(pointer.cast()) }.with(presence);
         // Release, Acquire: see `swing`.
         if self.swing(from, to, Ordering::AcqRel) {
             // SAFETY: the node was just linked, by this thread, under the guard of `'g`.
@@ -447,7 +270,8 @@ impl<N: Linked> Link<N> {
         node: Box<N>,
     ) -> Result<(&'g N, Word<'g, N>), Box<N>> {
         let pointer = Box::into_raw(node);
-        let to = Word::new(pointer.cast());
+        // SAFETY: as in `publish`.
+        let to = unsafe { Word::from_bits(pointer.cast()) };
         // Release, Acquire: see `swing`.
         if self.swing(from, to.marked(), Ordering::AcqRel) {
             // SAFETY: the node was just linked, by this thread, under the guard of `'g`.
@@ -461,7 +285,7 @@ impl<N: Linked> Link<N> {
     /// Asks for the link itself to be brought into the cache.
     #[inline(always)]
     pub(crate) fn prefetch(&self) {
-        prefetch(ptr::from_ref(self).cast());
+        word::prefetch(ptr::from_ref(self).cast());
     }
 
     /// Marks the owner of this link as removed. False if the link has changed.
@@ -499,7 +323,8 @@ impl<N: Linked> Link<N> {
     /// The newest word, for an audit: no step of the execution.
     #[cfg(splitmap_loom)]
     pub(crate) fn newest<'g>(&'g self) -> Word<'g, N> {
-        Word::new(self.word.newest())
+        // SAFETY: the file's invariant.
+        unsafe { Word::from_bits(self.word.newest()) }
     }
 }
 
@@ -521,113 +346,5 @@ impl<N> Unlinked<'_, N> {
     /// The node, as `Box::into_raw` gave it.
     pub(crate) fn into_raw(self) -> *mut N {
         self.node
-    }
-}
-
-/// Whether words have room for these addresses beside their bits.
-pub(crate) fn fits<T>(first: *const T, len: usize) -> bool {
-    let last = first.wrapping_add(len).wrapping_byte_sub(1);
-    first.addr() & (MARK | SENT | PRESENCE) == 0 && last.addr() & PRESENCE == 0
-}
-
-/// Panics unless a word has room for this address beside its bits.
-///
-/// # Panics
-///
-/// If the allocator handed out an address of more than 48 bits: five-level page tables with a
-/// mapping that asked for it, or a tagged pointer.
-pub(crate) fn check_address<T>(pointer: *const T) {
-    assert!(
-        fits(pointer, 1),
-        "splitmap: the allocator returned the address {:#x}; a map needs addresses of at most 48 \
-         bits",
-        pointer.addr()
-    );
-}
-
-/// A walk along a list that nobody else can reach: over every node that is linked in it, marked
-/// ones too. Each node is read before it is given out, and never again.
-pub(crate) struct Chain<N> {
-    word: *mut (),
-    /// The head that the walk ends at; null for the end of the list.
-    end: *const Link<N>,
-    _nodes: PhantomData<N>,
-}
-
-/// What stands next in a list that nobody else can reach.
-pub(crate) enum Step<N> {
-    Head,
-    /// The node, as `Box::into_raw` gave it.
-    Node(*mut N),
-}
-
-impl<N: Linked> Chain<N> {
-    /// The nodes behind `head`.
-    ///
-    /// # Safety
-    ///
-    /// Until the last step nobody else reads or writes the list, and its heads are there.
-    pub(crate) unsafe fn new(head: &Link<N>) -> Self {
-        Chain {
-            word: head.load().word,
-            end: ptr::null(),
-            _nodes: PhantomData,
-        }
-    }
-
-    /// Ends at `head`, which stands behind what comes next; the chain behind it is returned.
-    #[cfg(feature = "rayon")]
-    pub(crate) fn cut(&mut self, head: &Link<N>) -> Self {
-        Chain {
-            word: head.load().word,
-            end: std::mem::replace(&mut self.end, head),
-            _nodes: PhantomData,
-        }
-    }
-
-    /// What stands next; `None` at the end.
-    pub(crate) fn step(&mut self) -> Option<Step<N>> {
-        let word = Word::<N>::new(self.word);
-        match word.target() {
-            Target::End => None,
-            Target::Head(head) if ptr::eq(head, self.end) => None,
-            Target::Head(head) => {
-                self.word = head.load().word;
-                Some(Step::Head)
-            }
-            Target::Node(node) => {
-                self.word = node.next().load().word;
-                Some(Step::Node(word.pointer().cast()))
-            }
-        }
-    }
-}
-
-#[cfg(all(test, not(splitmap_loom), target_pointer_width = "64"))]
-mod tests {
-    use super::*;
-
-    fn at(address: usize) -> *const u64 {
-        ptr::without_provenance(address)
-    }
-
-    #[test]
-    fn addresses_that_have_bits_of_words_do_not_fit() {
-        assert!(fits(at(64), 1));
-        assert!(!fits(at(64 | MARK), 1));
-        assert!(!fits(at(64 | SENT), 1));
-        if FILTER {
-            let end = 1 << PRESENCE_SHIFT;
-            assert!(fits(at(end - 64), 8));
-            assert!(!fits(at(end - 64), 9), "the last of them");
-            assert!(!fits(at(end), 1));
-            assert!(!fits(at(1 << 63), 1));
-        }
-    }
-
-    #[test]
-    #[should_panic(expected = "a map needs addresses of at most 48 bits")]
-    fn an_address_that_does_not_fit_is_refused() {
-        check_address(at(64 | MARK));
     }
 }

@@ -3,57 +3,82 @@
 //! What it promises to the face, under a pinned section of the map's own reclaimer:
 //!
 //! * `get` writes nothing that another thread reads, and never waits;
-//! * every write takes effect at one compare-and-swap (the table in `list`), and waits for nobody;
-//! * a node that was given out stays where it is until the section ends;
+//! * every write takes effect at one compare-and-swap (the table in `section`), and waits for nobody;
+//! * a node that was given out stays where it is until the guard is gone;
 //! * a key's `Eq` may panic, and may use the map: nothing is half done when it is called.
 //!
-//! It knows neither hashers nor user-facing types; whoever calls it brings the hash. Imports point
-//! down this list:
+//! It knows neither hashers nor user-facing types; the caller brings the hash. Imports point down
+//! this list:
 //!
 //! ```text
-//! table       hash -> where its search starts; the operations
-//! build       a table whose entries are all there at the start
-//! drain       a table whose entries are all taken out at the end
-//! exclusive   a table that is borrowed mutably
-//! parts       a table that nobody else uses, in parts for several threads
-//! ranges      a table in ranges of hashes, for several threads
-//! resize      growth and shrinking: published at once, done in strides
-//! list        find, link, replace, remove; the readers' walk
-//! retired     what is handed to the reclaimer
-//! directory   bucket -> head; the state word
-//! node        an entry in its place
-//! link        a pointer and its bits
-//! order       arithmetic of buckets
+//! table     the operations, length and capacity: all that the face calls
+//! build     a table whose entries are all there at the start
+//! writes    the kinds of writes, and their answers
+//! change    a write of one key: one retry loop, and how a write ends
+//! reentry   a write that its own thread undoes
+//! resize    growing and shrinking: publish, make, settle, end
+//! section   a writer's list: find, link, replace, remove, unlink
+//! place     a place in the list, for a node or for heads
+//! retired   what the reclaimer gets
+//! parts     a table with exclusive access, in parts for several threads
+//! owned     everything with exclusive access: changing values, taking apart, drop
+//! ranges    a walk in ranges of hashes, for several threads
+//! walk      iteration, while others write
+//! read      a reader's whole story
+//! state     the one word: where a search starts
+//! chain     the newest table, and those that it replaces
+//! array     a table: heads, and how far its resize is
+//! node      an entry in its place
+//! link      a word that threads share
+//! word      a pointer and its bits
+//! order     arithmetic of buckets and strides
 //! ```
 
+mod array;
 mod build;
-mod directory;
-mod drain;
-mod exclusive;
+mod chain;
+mod change;
 mod link;
-mod list;
 mod node;
 mod order;
+mod owned;
 #[cfg(feature = "rayon")]
 mod parts;
+mod place;
 #[cfg(feature = "rayon")]
 mod ranges;
+mod read;
+mod reentry;
 mod resize;
 mod retired;
+mod section;
+mod state;
 mod table;
+mod walk;
+mod word;
+mod writes;
 
-#[cfg(splitmap_loom)]
-mod audit;
-
-pub(crate) use drain::Nodes;
-pub(crate) use exclusive::WalkMut;
-pub(crate) use list::Walk;
 pub(crate) use node::Node;
+pub(crate) use owned::{Nodes, WalkMut};
 #[cfg(feature = "rayon")]
 pub(crate) use parts::{OwnedPart, PartMut};
 #[cfg(feature = "rayon")]
 pub(crate) use ranges::HashRange;
-#[cfg(splitmap_loom)]
-pub use resize::Claim;
+pub(crate) use reentry::Watch;
 pub use retired::Retired;
-pub(crate) use table::{Computed, Decision, Inserted, Removal, Table};
+pub(crate) use table::Table;
+pub(crate) use walk::Walk;
+pub(crate) use writes::{Computed, Decision, Inserted, Removal};
+
+/// What the wing of models looks into.
+#[cfg(splitmap_loom)]
+pub(crate) mod parts_of_models {
+    pub(crate) use super::array::{Look, Stride};
+    pub(crate) use super::chain::{Member, UnlinkedArray};
+    pub(crate) use super::link::{Link, Linked, Target, Unlinked};
+    pub(crate) use super::order::Bucket;
+    pub(crate) use super::state::{State, View};
+    pub(crate) use super::word::Presence;
+}
+#[cfg(splitmap_loom)]
+pub(crate) use section::Section;

@@ -5,7 +5,8 @@
 //! Only `next` changes once a node is published. The entry is read through shared references
 //! alone until the node is freed, so a `&V` stays where it is for as long as its guard lives.
 
-use crate::raw::link::{Link, Linked, Word, check_address};
+use crate::raw::link::{Link, Linked};
+use crate::raw::word::{Word, check_address};
 
 /// An entry with its place in the list.
 ///

@@ -2,34 +2,44 @@
 //!
 //! With order `k` there are `2^k` buckets, and bucket `b` holds the hashes whose top `k` bits are
 //! `b`. A bucket's *head* stands in the list where the bucket begins, at the key `b << (64 - k)`.
-//! One head therefore serves bucket `b` of order `k`, bucket `b << 1` of order `k + 1`, and so on:
-//! what names a head is its *birth*, the smallest order at which its bucket exists.
+//! The key of a bucket is the key of a bucket of every finer order too: the heads of two tables
+//! that share a key are *twins*.
 //!
-//! Orders grow in steps of [`STEP`] bits. All heads of one birth are one *group*:
-//!
-//! ```text
-//! order 4 (16 buckets), STEP = 2        bucket   0  1  2  3  4  5  6  7  8  9 10 11 12 13 14 15
-//!                                       birth    0  4  4  4  2  4  4  4  2  4  4  4  2  4  4  4
-//! ```
-//!
-//! So bucket `b` has its head in the group that is `trailing zeros of b, in whole steps` before the
-//! finest, and a bucket whose head is not there yet is served by its *parent*: the bucket that is
-//! left when those lowest bits are cleared too.
+//! A resize goes from one order to another in *strides*: runs of buckets of the coarser of the two,
+//! and the finer buckets in the same range of hashes.
+
+use crate::sync::{MODELLED, SCHEDULED};
+use std::ops::Range;
 
 /// How many bits an order grows by at once: four times the buckets.
 ///
-/// Models also run with two times, where a group of two steps is still small.
+/// Some models double instead, so that two growths stay small enough to explore.
 pub(crate) const STEP: u32 = if cfg!(splitmap_doubling) { 1 } else { 2 };
 
-/// The heads that each parent gets in one growth.
-pub(crate) const CHILDREN: usize = (1 << STEP) - 1;
+/// The heads that take the place of one in a growth.
+pub(crate) const CHILDREN: usize = 1 << STEP;
+
+/// How many bits of a hash tell apart the buckets of the coarser order in one stride.
+#[cfg(not(splitmap_loom))]
+fn stride_bits() -> u32 {
+    4
+}
+
+#[cfg(splitmap_loom)]
+use crate::model::stride_bits;
+
+/// Up to this order a table has four buckets for three entries, and beyond one for each: what is in
+/// the caches gains most by short chains, and a small table can afford them (`docs/PERFORMANCE.md`).
+///
+/// Models and schedules count buckets.
+const SPARSE: u32 = if MODELLED || SCHEDULED { 0 } else { 12 };
 
 /// The number of bits in a hash.
 const HASH_BITS: u32 = u64::BITS;
 
 /// The number of leading hash bits that choose a bucket.
 ///
-/// Invariant: a multiple of [`STEP`], at least [`Order::BASE`], at most [`Order::MAX`].
+/// Invariant: at most [`Order::MAX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Order(u32);
 
@@ -37,39 +47,38 @@ pub(crate) struct Order(u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bucket(usize);
 
-/// Where a bucket's head is: `level` steps before the finest group, and where in that group.
-///
-/// The first bucket, whose head is older than all others, has the last level, whatever the order:
-/// so a place follows from the bucket alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) level: usize,
-    /// One more than the index into the group; 0 for the first bucket.
-    pub(crate) biased: usize,
-}
-
 impl Order {
     /// The order of a map that has entries and never grew.
-    pub(crate) const BASE: Order = Order(if cfg!(splitmap_loom) { 0 } else { 4 });
+    pub(crate) const BASE: Order = Order(if MODELLED { 0 } else { 2 });
+
+    /// The order of the table that all empty maps share. No other table has it.
+    #[cfg(not(splitmap_loom))]
+    pub(crate) const EMPTY: Order = Order(1);
 
     /// The largest order; memory ends long before.
-    pub(crate) const MAX: Order = Order((usize::BITS - 2) / STEP * STEP);
+    pub(crate) const MAX: Order = Order((usize::BITS - 4) / STEP * STEP);
 
-    /// The levels that a [`Place`] can name; the last is the first bucket's alone.
-    pub(crate) const LEVELS: usize = (usize::BITS / STEP) as usize + 1;
+    /// The order with this [`shift`](Self::shift).
+    #[inline(always)]
+    pub(crate) const fn from_shift(shift: u32) -> Order {
+        Order((HASH_BITS - shift) % HASH_BITS)
+    }
 
+    /// How far a hash is shifted to give its bucket, in six bits: 0 stands for all 64, the order
+    /// with one bucket, which only models use.
+    #[inline(always)]
+    pub(crate) const fn shift(self) -> u32 {
+        (HASH_BITS - self.0) % HASH_BITS
+    }
+
+    /// The width of a bucket in bits of the hash.
+    const fn width(self) -> u32 {
+        HASH_BITS - self.0
+    }
+
+    #[inline(always)]
     pub(crate) const fn buckets(self) -> usize {
         1 << self.0
-    }
-
-    /// Steps between this order and order 0.
-    pub(crate) const fn steps(self) -> usize {
-        (self.0 / STEP) as usize
-    }
-
-    /// The order `steps` steps above order 0.
-    pub(crate) const fn from_steps(steps: usize) -> Order {
-        Order(steps as u32 * STEP)
     }
 
     pub(crate) fn next(self) -> Option<Order> {
@@ -81,187 +90,209 @@ impl Order {
         (self > Self::BASE).then(|| Order(self.0 - STEP))
     }
 
-    /// The smallest order with at least `buckets` buckets, if there is one.
-    pub(crate) fn at_least(buckets: usize) -> Option<Order> {
+    /// The entries that a table has room for: with more it grows.
+    pub(crate) const fn capacity(self) -> usize {
+        if self.0 <= SPARSE && self.0 >= 2 {
+            self.buckets() / 4 * 3
+        } else {
+            self.buckets()
+        }
+    }
+
+    /// The smallest order with room for that many entries, if there is one.
+    pub(crate) fn at_least(entries: usize) -> Option<Order> {
         let mut order = Self::BASE;
-        while order.buckets() < buckets {
+        while order.capacity() < entries {
             order = order.next()?;
         }
         Some(order)
     }
 
-    /// All buckets, the last in the list first.
-    pub(crate) fn buckets_from_last(self) -> impl Iterator<Item = Bucket> {
-        (0..self.buckets()).rev().map(Bucket)
+    /// The order as a small number, and back.
+    pub(crate) const fn bits(self) -> u8 {
+        self.0 as u8
     }
 
-    /// How far a hash is shifted to give its bucket.
-    pub(crate) const fn shift(self) -> u32 {
-        HASH_BITS - self.0
+    pub(crate) const fn from_bits(bits: u8) -> Order {
+        Order(bits as u32)
     }
 
-    /// The heads of the group with this birth, order 0 counting as a group of one.
-    pub(crate) const fn group_len(self) -> usize {
-        if self.0 == 0 {
-            1
-        } else {
-            self.parents() * CHILDREN
-        }
+    /// The key of a bucket's head: the smallest hash in it.
+    pub(crate) fn key(self, bucket: usize) -> u64 {
+        (bucket as u64).checked_shl(self.width()).unwrap_or(0)
     }
 
-    /// The buckets of the order before, each the parent of [`CHILDREN`] heads of this birth.
-    pub(crate) const fn parents(self) -> usize {
-        1 << (self.0 - STEP)
-    }
-
-    /// The parent of the head at `index` of the group with this birth.
-    pub(crate) fn parent_of(self, index: usize) -> usize {
-        index / CHILDREN
-    }
-
-    /// The key of a parent of heads of this birth.
-    pub(crate) fn parent_key(self, parent: usize) -> u64 {
-        (parent as u64)
-            .checked_shl(self.shift() + STEP)
-            .unwrap_or(0)
-    }
-
-    /// The key of the head at `index` of the group with this birth.
-    pub(crate) fn key(self, index: usize) -> u64 {
-        if self.0 == 0 {
-            return 0;
-        }
-        let (parent, child) = (index / CHILDREN, index % CHILDREN + 1);
-        ((parent << STEP | child) as u64) << self.shift()
+    /// How many buckets of this order the buckets of a coarser one are divided into.
+    pub(crate) fn buckets_in(self, coarser: Order) -> usize {
+        1 << (self.0 - coarser.0)
     }
 }
 
 impl Bucket {
-    /// The bucket of this number, in the order of the list.
-    pub(crate) fn at(number: usize) -> Bucket {
-        Bucket(number)
-    }
-
     /// The bucket of a hash, by an order's shift.
     #[inline(always)]
     pub(crate) fn of(hash: u64, shift: u32) -> Bucket {
-        // Only a base of one bucket, which models use, shifts by the full width.
-        if Order::BASE.0 == 0 && shift == HASH_BITS {
+        // Only a table of one bucket, which models use, shifts by the full width.
+        if Order::BASE.0 == 0 && shift == 0 {
             return Bucket(0);
         }
-        Bucket((hash >> (shift & (HASH_BITS - 1))) as usize)
+        Bucket((hash >> (shift % HASH_BITS)) as usize)
     }
 
-    /// The trailing zeros in whole steps: all of them for the first bucket.
     #[inline(always)]
-    fn zeros(self) -> u32 {
-        self.0.trailing_zeros() & !(STEP - 1)
+    pub(crate) fn number(self) -> usize {
+        self.0
     }
+}
 
-    /// Where this bucket has its head.
-    #[inline(always)]
-    pub(crate) fn place(self) -> Place {
-        let zeros = self.zeros();
-        let prefix = self.0.wrapping_shr(zeros);
-        Place {
-            level: (zeros / STEP) as usize,
-            biased: prefix - (prefix >> STEP),
+/// How the hashes are divided for a resize between two orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Strides {
+    /// The width of a stride in bits of the hash: 1 to 64.
+    width: u32,
+}
+
+impl Strides {
+    pub(crate) fn between(one: Order, other: Order) -> Strides {
+        let coarser = one.min(other);
+        Strides {
+            width: coarser.width() + stride_bits().min(coarser.0),
         }
     }
 
-    /// The bucket that serves this one while its head is missing. Not for the first bucket.
-    pub(crate) fn parent(self) -> Bucket {
-        debug_assert!(self.0 != 0, "the first bucket has no parent");
-        Bucket(self.0 & !(CHILDREN << self.zeros()))
+    pub(crate) fn count(self) -> usize {
+        1 << (HASH_BITS - self.width)
+    }
+
+    /// The stride of a hash.
+    pub(crate) fn of(self, hash: u64) -> usize {
+        ((hash >> 1) >> (self.width - 1)) as usize
+    }
+
+    /// The first hash and the last of a stride.
+    fn ends(self, stride: usize) -> (u64, u64) {
+        let first = (stride as u64).checked_shl(self.width).unwrap_or(0);
+        (first, first | (u64::MAX >> (HASH_BITS - self.width)))
+    }
+
+    /// The buckets of an order whose keys are in a stride: perhaps none, if the order is coarser
+    /// than the two.
+    pub(crate) fn buckets(self, stride: usize, order: Order) -> Range<usize> {
+        let (first, last) = self.ends(stride);
+        let bucket = |hash| Bucket::of(hash, order.shift()).number();
+        let begins_before = order.key(bucket(first)) < first;
+        bucket(first) + usize::from(begins_before)..bucket(last) + 1
+    }
+
+    /// The strides of a division that have a hash of this one's `stride`.
+    pub(crate) fn covering(self, stride: usize, division: Strides) -> Range<usize> {
+        let (first, last) = self.ends(stride);
+        division.of(first)..division.of(last) + 1
     }
 }
+
+// No table but the shared one of empty maps has its order.
+#[cfg(not(splitmap_loom))]
+const _: () = assert!(Order::EMPTY.0 < Order::BASE.0);
+
+const _: () = assert!(Order::BASE.0.is_multiple_of(STEP) && Order::MAX.0.is_multiple_of(STEP));
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn orders() -> impl Iterator<Item = Order> {
-        (Order::BASE.steps()..=7).map(Order::from_steps)
+        (Order::BASE.0..=12).step_by(STEP as usize).map(Order)
     }
 
-    /// The bucket of order `k` with its key, its birth and its index in the birth's group, worked
-    /// out from the definition in the header.
-    fn by_definition(bucket: usize, order: Order) -> (u64, Order, usize) {
-        let key = (bucket as u64) << order.shift();
-        let birth = (0..=order.steps())
-            .map(Order::from_steps)
-            .find(|birth| birth.0 == 0 && key == 0 || birth.0 > 0 && key << birth.0 == 0)
-            .unwrap();
-        let before = (0..birth.buckets() as u64)
-            .map(|b| if birth.0 == 0 { 0 } else { b << birth.shift() })
-            .filter(|&k| k < key && (birth.0 == 0 || k << (birth.0 - STEP) != 0))
-            .count();
-        (key, birth, before)
-    }
+    const HASHES: [u64; 7] = [
+        0,
+        1,
+        u64::MAX,
+        u64::MAX >> 1,
+        1 << 63,
+        0xf000_0000_0000_0000,
+        0x0123_4567_89ab_cdef,
+    ];
 
     #[test]
-    fn place_and_key_agree_with_the_definition() {
+    fn a_bucket_begins_at_its_key() {
         for order in orders() {
+            assert_eq!(Order::from_shift(order.shift()), order);
             for bucket in 0..order.buckets() {
-                let (key, birth, index) = by_definition(bucket, order);
-                let place = Bucket(bucket).place();
-                let level = if bucket == 0 {
-                    Order::LEVELS - 1
-                } else {
-                    order.steps() - birth.steps()
-                };
-                assert_eq!(place.level, level);
-                assert_eq!(place.biased, index + usize::from(birth.0 > 0));
-                assert_eq!(birth.key(index), key);
-                assert!(index < birth.group_len());
+                let key = order.key(bucket);
+                assert_eq!(Bucket::of(key, order.shift()), Bucket(bucket));
+                if bucket > 0 {
+                    assert_eq!(Bucket::of(key - 1, order.shift()), Bucket(bucket - 1));
+                }
             }
-        }
-    }
-
-    #[test]
-    fn groups_partition_the_buckets() {
-        for order in orders() {
-            let heads: usize = (0..=order.steps())
-                .map(|s| Order::from_steps(s).group_len())
-                .sum();
-            assert_eq!(heads, order.buckets());
-        }
-    }
-
-    #[test]
-    fn parent_is_the_bucket_of_the_order_before() {
-        for order in orders() {
-            for bucket in 1..order.buckets() {
-                let place = Bucket(bucket).place();
-                let birth = Order::from_steps(order.steps() - place.level);
-                let Bucket(parent) = Bucket(bucket).parent();
-                let (_, _, index) = by_definition(bucket, order);
-                // In its own birth's terms the parent is the bucket without the last step's bits.
-                assert_eq!(
-                    parent >> (place.level as u32 * STEP),
-                    birth.parent_of(index) << STEP
-                );
-                assert!(Bucket(parent).place().level > place.level);
-                let key = (parent as u64) << order.shift();
-                assert_eq!(birth.parent_key(birth.parent_of(index)), key);
-            }
-        }
-    }
-
-    #[test]
-    fn every_hash_is_in_its_bucket() {
-        for order in orders() {
-            for hash in [
-                0,
-                1,
-                u64::MAX,
-                u64::MAX >> 1,
-                1 << 63,
-                0x0123_4567_89ab_cdef,
-            ] {
-                let Bucket(bucket) = Bucket::of(hash, order.shift());
+            for hash in HASHES {
+                let bucket = Bucket::of(hash, order.shift()).number();
                 assert!(bucket < order.buckets());
-                assert_eq!(bucket as u64, hash.checked_shr(order.shift()).unwrap_or(0));
+                assert!(order.key(bucket) <= hash);
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_is_a_key_of_every_finer_order() {
+        let orders: Vec<_> = orders().collect();
+        for two in orders.windows(2) {
+            let (coarse, fine) = (two[0], two[1]);
+            assert_eq!(fine.buckets_in(coarse), CHILDREN);
+            for bucket in 0..coarse.buckets() {
+                assert_eq!(coarse.key(bucket), fine.key(bucket * CHILDREN));
+            }
+        }
+    }
+
+    #[test]
+    fn strides_divide_the_buckets_of_both_orders() {
+        for one in orders() {
+            for other in orders() {
+                let strides = Strides::between(one, other);
+                for order in [one, other] {
+                    let all = (0..strides.count()).flat_map(|s| strides.buckets(s, order));
+                    assert!(all.eq(0..order.buckets()), "{one:?} {other:?} {order:?}");
+                }
+                for stride in 0..strides.count() {
+                    for bucket in strides.buckets(stride, other) {
+                        assert_eq!(strides.of(other.key(bucket)), stride);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_coarse_bucket_is_in_the_stride_of_its_key() {
+        let orders: Vec<_> = orders().collect();
+        for &coarse in &orders {
+            for two in orders.windows(2) {
+                let strides = Strides::between(two[0], two[1]);
+                let all = (0..strides.count()).flat_map(|s| strides.buckets(s, coarse));
+                assert!(all.eq(0..coarse.buckets()), "{coarse:?} {two:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stride_is_covered_by_those_that_share_a_hash_with_it() {
+        let orders: Vec<_> = orders().collect();
+        for two in orders.windows(3) {
+            let fine = Strides::between(two[1], two[2]);
+            let coarse = Strides::between(two[0], two[1]);
+            for stride in 0..fine.count() {
+                let (first, last) = fine.ends(stride);
+                let covering = fine.covering(stride, coarse);
+                assert!(covering.contains(&coarse.of(first)));
+                assert!(covering.contains(&coarse.of(last)));
+                assert_eq!(covering.len(), coarse.of(last) - coarse.of(first) + 1);
+            }
+            for stride in 0..coarse.count() {
+                let covering: Vec<_> = coarse.covering(stride, fine).collect();
+                let buckets = covering.iter().flat_map(|&s| fine.buckets(s, two[2]));
+                assert!(buckets.eq(coarse.buckets(stride, two[2])));
             }
         }
     }
@@ -269,18 +300,13 @@ mod tests {
     #[test]
     fn at_least_rounds_up_and_ends() {
         assert_eq!(Order::at_least(0), Some(Order::BASE));
-        assert_eq!(Order::at_least(17).map(Order::buckets), Some(64));
-        assert_eq!(Order::at_least(64).map(Order::buckets), Some(64));
-        assert_eq!(Order::at_least(Order::MAX.buckets()), Some(Order::MAX));
+        for order in orders() {
+            assert_eq!(Order::at_least(order.capacity()), Some(order));
+            assert_eq!(Order::at_least(order.capacity() + 1), order.next());
+        }
+        assert_eq!(Order::at_least(Order::MAX.capacity()), Some(Order::MAX));
         assert_eq!(Order::at_least(usize::MAX), None);
         assert_eq!(Order::MAX.next(), None);
-    }
-
-    #[test]
-    fn buckets_are_counted_down() {
-        let buckets: Vec<_> = Order::BASE.buckets_from_last().collect();
-        assert_eq!(buckets.len(), Order::BASE.buckets());
-        assert_eq!(buckets.last(), Some(&Bucket(0)));
-        assert!(buckets.windows(2).all(|two| two[0].0 == two[1].0 + 1));
+        assert_eq!(Order::BASE.previous(), None);
     }
 }

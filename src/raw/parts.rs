@@ -2,37 +2,39 @@
 //!
 //! A part is what stands from one head to another. Parts have no node in common, and none ever looks
 //! at a node of another: it ends at the address of a head, which the last link before it has. So a
-//! part is divided at a head that is there. Those that are not made yet, or do not belong to the
-//! directory any more, are passed within a part.
+//! part is divided at a head that is there. A head that is not ready yet, or
+//! belongs to an older table, is passed within a part.
 
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::raw::directory::{Directory, State, Whole};
-use crate::raw::drain::drop_all;
-use crate::raw::link::{Chain, Linked, Step};
+use crate::raw::chain::Tables;
+use crate::raw::link::{Link, Linked};
+use crate::raw::owned::{Nodes, Run, Step, drop_all};
+use crate::raw::state::{State, View};
 
 /// Where heads are found.
 trait Heads<N>: Clone {
-    fn directory(&self) -> &Directory<N>;
+    /// The head of a bucket of the newest table, unless it is not ready.
+    fn head_at(&self, bucket: usize) -> Option<&Link<N>>;
 }
 
-impl<N> Heads<N> for &Directory<N> {
-    fn directory(&self) -> &Directory<N> {
-        self
+impl<N: Linked> Heads<N> for View<'_, N> {
+    fn head_at(&self, bucket: usize) -> Option<&Link<N>> {
+        self.own_head(self.order().key(bucket))
     }
 }
 
-impl<N> Heads<N> for Arc<Whole<N>> {
-    fn directory(&self) -> &Directory<N> {
-        Whole::directory(self)
+impl<N> Heads<N> for Arc<Tables<N>> {
+    fn head_at(&self, bucket: usize) -> Option<&Link<N>> {
+        self.newest_head_at(bucket)
     }
 }
 
 /// A run of buckets.
 struct Part<N, H> {
-    list: Chain<N>,
+    list: Run<N>,
     buckets: Range<usize>,
     heads: H,
 }
@@ -46,7 +48,7 @@ impl<N: Linked, H: Heads<N>> Part<N, H> {
             return None;
         }
         let heads = self.heads.clone();
-        let list = self.list.cut(self.heads.directory().head_at(middle)?);
+        let list = self.list.cut(self.heads.head_at(middle)?);
         self.buckets.end = middle;
         Some(Part {
             list,
@@ -66,23 +68,24 @@ impl<N: Linked, H: Heads<N>> Part<N, H> {
 
 /// Nodes that are owned. What is left of them is freed when this is dropped.
 pub(crate) struct OwnedPart<N: Linked> {
-    part: Part<N, Arc<Whole<N>>>,
+    part: Part<N, Arc<Tables<N>>>,
 }
 
 // SAFETY: owns its nodes, which nobody else can reach. The heads are shared by all parts, which only
-// read the directory and those words of heads that nobody changes any more.
+// read the tables and those words of heads that nobody changes any more.
 unsafe impl<N: Linked + Send> Send for OwnedPart<N> {}
 
 impl<N: Linked> OwnedPart<N> {
-    /// All nodes of a table.
-    pub(crate) fn all(list: Chain<N>, whole: Whole<N>) -> Self {
-        OwnedPart {
+    /// All nodes of a table; none where the map had no table.
+    pub(crate) fn all(nodes: Nodes<N>) -> Option<Self> {
+        let (list, tables) = nodes.into_rest()?;
+        Some(OwnedPart {
             part: Part {
                 list,
-                buckets: whole.buckets(),
-                heads: Arc::new(whole),
+                buckets: 0..tables.newest_order().buckets(),
+                heads: Arc::new(tables),
             },
-        }
+        })
     }
 
     pub(crate) fn split(mut self) -> (Self, Option<Self>) {
@@ -108,25 +111,24 @@ impl<N: Linked> Drop for OwnedPart<N> {
 }
 
 /// Nodes that are borrowed mutably.
-pub(crate) struct PartMut<'m, N> {
-    part: Part<N, &'m Directory<N>>,
+pub(crate) struct PartMut<'m, N: Linked> {
+    part: Part<N, View<'m, N>>,
     _nodes: PhantomData<&'m mut N>,
 }
 
-// SAFETY: as `&mut N`, of which it gives out one for each node; the directory is only read.
+// SAFETY: as `&mut N`, of which it gives out one for each node; the tables are only read.
 unsafe impl<N: Linked + Send> Send for PartMut<'_, N> {}
 
 impl<'m, N: Linked> PartMut<'m, N> {
     /// All nodes of a table.
     pub(crate) fn all(state: &'m mut State<N>) -> Self {
         let view = state.view();
-        let directory = view.directory();
         PartMut {
             part: Part {
                 // SAFETY: `&mut` for `'m`: nobody else uses the table, and its heads stay.
-                list: unsafe { Chain::new(view.start(0).head) },
-                buckets: 0..directory.order().buckets(),
-                heads: directory,
+                list: unsafe { Run::new(view.start(0).head) },
+                buckets: 0..view.order().buckets(),
+                heads: view,
             },
             _nodes: PhantomData,
         }
@@ -153,7 +155,7 @@ impl<'m, N: Linked> Iterator for PartMut<'m, N> {
     }
 }
 
-#[cfg(all(test, not(any(splitmap_loom, splitmap_shuttle))))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::raw::build;
@@ -165,7 +167,7 @@ mod tests {
         for entries in [1_u64, 17, 1_000] {
             let nodes = (0..entries).map(|key| Node::new(key << 54, key, 0_u64));
             let mut state: State<Node<u64, u64>> = build::state(0, nodes.collect());
-            let buckets = state.view().directory().order().buckets();
+            let buckets = state.view().order().buckets();
             let parts = split_up(PartMut::all(&mut state), PartMut::split);
             assert_eq!(parts.len(), buckets);
             let met: Vec<u64> = parts

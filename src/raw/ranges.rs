@@ -1,14 +1,15 @@
 //! A table in ranges of hashes, each of which a thread may walk on its own, while others write.
 //!
 //! The list is in the order of the hashes, and a walk may begin at any: so a range is two numbers,
-//! and whoever is there throughout is met in the one range that its hash is in, and there once.
+//! and an entry that is present throughout is met in the one range that its hash is in, and there once.
 
 use std::{iter, ptr};
 
-use crate::raw::directory::State;
 use crate::raw::link::Link;
-use crate::raw::list::Walk;
 use crate::raw::node::Node;
+use crate::raw::order::Bucket;
+use crate::raw::state::State;
+use crate::raw::walk::Walk;
 
 /// The nodes of a range of hashes.
 pub(crate) struct HashRange<'g, K, V, M = ()> {
@@ -17,7 +18,7 @@ pub(crate) struct HashRange<'g, K, V, M = ()> {
     last: u64,
 }
 
-// SAFETY: as `Walk`, which is all that it makes. The directory stays as nodes do.
+// SAFETY: as `Walk`, which is all that it makes. Tables stay allocated while the guard lives, as nodes do.
 unsafe impl<K: Sync, V: Sync, M: Sync> Send for HashRange<'_, K, V, M> {}
 
 // SAFETY: as above; a shared reference can do no more.
@@ -44,8 +45,8 @@ impl<'g, K, V, M> HashRange<'g, K, V, M> {
     /// Two halves; only one, if the range is no wider than a bucket.
     pub(crate) fn split(self) -> (Self, Option<Self>) {
         let width = self.last - self.first;
-        let shift = self.state.view().directory().order().shift();
-        if width.checked_shr(shift).unwrap_or(0) == 0 {
+        let order = self.state.view().order();
+        if Bucket::of(width, order.shift()).number() == 0 {
             return (self, None);
         }
         let last = self.first + width / 2;
@@ -70,7 +71,9 @@ impl<'g, K, V, M> HashRange<'g, K, V, M> {
     fn head_behind(self) -> Option<&'g Link<Node<K, V, M>>> {
         let key = self.last.checked_add(1)?;
         let view = self.state.view();
-        let is_first_of_bucket = key.trailing_zeros() >= view.directory().order().shift();
+        let order = view.order();
+        let bucket = Bucket::of(key, order.shift()).number();
+        let is_first_of_bucket = order.key(bucket) == key;
         is_first_of_bucket.then(|| view.own_head(key)).flatten()
     }
 }
@@ -100,7 +103,7 @@ pub(in crate::raw) mod tests {
     }
 
     fn buckets(state: &Table) -> usize {
-        state.view().directory().order().buckets()
+        state.view().order().buckets()
     }
 
     #[test]
@@ -126,7 +129,7 @@ pub(in crate::raw) mod tests {
         assert!(last.head_behind().is_none());
         for range in others {
             let behind = range.head_behind().unwrap();
-            let key = state.view().key_of(behind);
+            let key = state.view().known(behind).map(|known| known.key);
             assert_eq!(key, Some(range.last + 1));
             let mut heads = 0;
             let mut walk = Walk::new(range.first, range.state);

@@ -1,75 +1,81 @@
-//! Resizing: how the table gets more heads, and fewer, while it is in use. Nobody ever waits for it.
+//! Resizing: how the table gets more heads, and fewer, while it is in use. No operation waits for it.
 //!
-//! A growth is *published at once*: one swing of `state` to a directory with one more group, of
-//! which not a single head exists. The heads are then *made in strides*: a writer claims a run of
-//! parents, and links the heads between them into the list. A stride has one owner, so its heads
-//! are plain memory until they are linked, and the one *ready* byte that is stored then tells
-//! readers that they may start there; until then they start at the parent.
+//! A growth and a shrinking are one operation. It is *published* at once: one change of `state` to a
+//! new table, of which not a single head exists. The heads are then *made in strides*: a writer
+//! claims a stride and links its heads into the list, each behind the head that it takes over from. A
+//! stride has one owner, so its heads are plain memory until they are linked, and the one *ready*
+//! byte that is stored then tells readers that they may start there; until then they start at the
+//! heads of the older table.
 //!
-//! A stride whose owner stalls delays nobody: searches there start at the parent, and when the
-//! table has to grow again it does, over the incomplete group. A group is *completed*, which spares
-//! readers the ready byte, by whoever finds all strides finished.
+//! When a stride is ready it is *settled*: the older heads in it are *frozen*, so that nothing is
+//! linked behind them any more, and unlinked. To settle a stride twice does no harm, so any thread
+//! may do it; the maker does it at once, while all of that is in its cache. When every stride is
+//! settled, any thread *ends* the resize: the state becomes quiet, and the older table is retired.
 //!
-//! A shrinking is published at once too: a directory without the finest group, which *leaves*. Then
-//! its heads are taken out of the list in strides: all heads of a stride are *frozen*, so that
-//! nothing is linked behind them any more, and unlinked, and the stride is *settled*. Until the last
-//! one is, a walk may meet heads that are no bucket's, and no shortcut holds: the next head on the
-//! list is the end of a bucket only by its key. To settle a stride twice does no harm, so one whose
-//! owner stalls is settled by somebody else, and it too delays nobody. When all are settled, the
-//! directory is swung to one that does not know the group, and the group is retired.
+//! A thread that stalls delays nobody: searches in its stride start in the older table, and when the
+//! table has to grow again it does, over the unfinished one. Only a shrinking waits for a quiet
+//! state.
 //!
-//! One resize at a time, but for growths that overlap: a table shrinks only when all its groups are
-//! complete, and grows only when the group that leaves has left.
+//! # Presence bits of new heads
 //!
-//! A table grows when it has more entries than buckets, and shrinks when there is [`ROOM`] for
+//! The bits of an older head are those of all nodes up to the next one, and each of its new heads
+//! with nodes behind it starts with all of them. But bits may be added to the older head until the
+//! last moment. So its new heads are linked from the last to the first, and the twin, which closes
+//! the older head, at the very end; whatever bits the older head had at the closing and a new head
+//! lacks is added to that, and only then is the stride ready. Where a table is published over an
+//! unfinished one, what stands behind a new head may have been announced at a head of any table, and
+//! a new head with nodes starts with every bit.
+//!
+//! # When
+//!
+//! A table grows when it has more entries than its capacity, and shrinks when there is [`ROOM`] for
 //! twice its entries after it. Both are by four, so a number of entries that goes up and down by
 //! less than half costs nothing.
 
 #![forbid(unsafe_code)]
 
-use crate::raw::directory::{Directory, Group, Leaving, Look, Stride, UnlinkedDirectory, View};
-#[cfg(splitmap_loom)]
-use crate::raw::link::Linked;
-use crate::raw::link::{Link, Presence, Word};
-use crate::raw::list::List;
+use crate::raw::array::{Array, Look, Maker, NewArray, Stride};
+use crate::raw::chain::Member;
+use crate::raw::link::Link;
 use crate::raw::node::Node;
-use crate::raw::order::{CHILDREN, Order};
-use crate::raw::retired::{self, Retired};
-use crate::reclaim::Reclaim;
+use crate::raw::order::{Bucket, CHILDREN, Order};
+use crate::raw::place::Place;
+use crate::raw::retired::{self};
+use crate::raw::section::Section;
+use crate::raw::state::View;
+use crate::raw::word::{Presence, Word};
+use crate::reclaim::Reclaimer;
 
-/// Groups that are not published, the smallest last.
-type Groups<K, V, M> = Vec<Box<Group<Node<K, V, M>>>>;
-
-/// How many buckets an entry has to have left for the table to shrink by itself.
+/// For how many times its entries a table has to have room left to shrink by itself.
 const ROOM: usize = 2;
 
-/// The buckets that a table with that many entries keeps.
+/// The capacity that a table with that many entries keeps.
 pub(crate) fn with_room(entries: usize) -> usize {
     entries.saturating_mul(ROOM)
 }
 
-/// A claimed stride, with the view that it was claimed under, as plain numbers: for models whose
-/// threads stop in the middle.
-#[cfg(splitmap_loom)]
-#[derive(Clone, Copy, Debug)]
-pub struct Claim {
-    view: usize,
-    birth: crate::raw::order::Order,
-    stride: Stride,
+/// The heads that take over from one older head, from the twin on: by their keys.
+#[derive(Clone, Copy)]
+struct Heirs {
+    /// The bucket of the first.
+    bucket: usize,
+    count: usize,
 }
 
-#[cfg(splitmap_loom)]
-impl Claim {
-    fn group_in<'g, N: Linked>(self, view: View<'g, N>) -> &'g Group<N> {
-        let mut groups = view.directory().groups();
-        let group = groups.find(|group| group.birth() == self.birth);
-        group.expect("the view has the group of the claim")
-    }
+/// Where heirs belong.
+type Places<'g, N> = [Option<Place<'g, N>>; CHILDREN];
+
+/// Why a table was not resized.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    NoMemory,
+    /// Another thread has changed the state.
+    Changed,
 }
 
-impl<'g, K, V, M, R> List<'g, K, V, M, R>
+impl<'g, K, V, M, R> Section<'_, 'g, K, V, M, R>
 where
-    R: Reclaim<Retired<K, V, M>>,
+    R: Reclaimer,
 {
     /// Publishes a growth or a shrinking, if that many entries ask for it.
     pub(crate) fn resize(self, entries: usize) {
@@ -88,335 +94,313 @@ where
         }
     }
 
-    /// Publishes one growth, if `entries` are more than the buckets there are. Not while strides
-    /// of the last one are left to claim, or the table shrinks. A table that gets no memory for it
-    /// stays as it is.
+    /// Publishes one growth, if `entries` are more than the buckets there are. Not while strides of
+    /// the last resize are left to claim. A table that gets no memory for it stays as it is.
     pub(crate) fn grow(self, entries: usize) {
-        let mut spare = Vec::new();
         loop {
             let view = self.state.view();
-            if view.directory().order().buckets() >= entries || Self::is_busy(view) {
+            let is_wide = view.is_empty() || view.order().capacity() >= entries;
+            if is_wide || Self::has_open_strides(view) {
                 return;
             }
-            if self.publish_growth(view, &mut spare) != Some(false) {
+            if self.publish_growth(view) != Err(Refusal::Changed) {
                 return;
             }
         }
     }
 
-    /// Publishes one growth, if the state is still that of `view`; else the group stays in `spare`,
-    /// where the next attempt looks for it. `None` if there is no greater order,
-    /// or no memory for it.
-    fn publish_growth(
-        self,
-        view: View<'g, Node<K, V, M>>,
-        spare: &mut Groups<K, V, M>,
-    ) -> Option<bool> {
-        let birth = view.directory().order().next()?;
-        while spare.pop_if(|group| group.birth() < birth).is_some() {}
-        let group = spare.pop_if(|group| group.birth() == birth);
-        let group = group.or_else(|| Group::new(birth))?;
-        match self.state.grow(view, group) {
-            Ok(old) => {
-                self.retire_directory(old);
-                Some(true)
-            }
-            // A group was completed meanwhile, or somebody else resized the table.
-            Err(group) => {
-                spare.push(group);
-                Some(false)
-            }
-        }
+    /// Whether strides of a resize are left to claim.
+    fn has_open_strides(view: View<'g, Node<K, V, M>>) -> bool {
+        view.is_busy() && !view.newest().is_exhausted()
     }
 
-    /// Whether a resize that is under way has to be helped on before the table can grow.
-    fn is_busy(view: View<'g, Node<K, V, M>>) -> bool {
-        let directory = view.directory();
-        let is_open = |group: &Group<_>| !group.is_exhausted();
-        directory.is_shrinking() || directory.partial_groups().next_back().is_some_and(is_open)
+    /// Publishes one growth, if the state is still that of `view`.
+    fn publish_growth(self, view: View<'g, Node<K, V, M>>) -> Result<(), Refusal> {
+        let order = view.order().next().ok_or(Refusal::NoMemory)?;
+        self.publish(view, order)
+    }
+
+    /// Publishes a table of this order, if the state is still that of `view`.
+    fn publish(self, view: View<'g, Node<K, V, M>>, order: Order) -> Result<(), Refusal> {
+        let table = NewArray::replacing(view.newest(), !view.is_busy(), order);
+        let table = table.ok_or(Refusal::NoMemory)?;
+        if self.state.publish(view, table) {
+            Ok(())
+        } else {
+            Err(Refusal::Changed)
+        }
     }
 
     /// Bars the table from shrinking below this order, grows it to there, and makes its heads. False,
-    /// and nothing has changed, if there is no memory for it.
+    /// and nothing has changed, if the memory is refused at once. If it is refused later, the table
+    /// stays as wide as it is.
     pub(crate) fn reserve(self, order: Order) -> bool {
-        let mut groups: Groups<K, V, M> = Vec::new();
-        let mut view = self.state.view();
-        while view.directory().floor() < order {
-            // All that the table can need once it does not shrink any more; the largest first, as
-            // what cannot be is not tried piece by piece.
-            let steps = view.directory().order().steps();
-            let smallest = groups.last().map(|group| group.birth().steps());
-            let births = steps + 1..smallest.unwrap_or(order.steps() + 1);
-            let more = births
-                .rev()
-                .map(|steps| Group::new(Order::from_steps(steps)));
-            let Some(more) = more.collect::<Option<Vec<_>>>() else {
-                return false;
-            };
-            groups.extend(more);
-            if view.directory().base().is_some()
-                && let Ok(old) = self.state.swing(view, view.directory().with_floor(order))
-            {
-                self.retire_directory(old);
-                break;
-            }
-            view = self.state.occupied();
+        let view = self.state.view();
+        // Before anything changes: what cannot be is not tried step by step.
+        if view.order() < order && !NewArray::<Node<K, V, M>>::is_affordable(order) {
+            return false;
         }
         self.state.occupied();
-        loop {
-            let view = self.state.view();
-            // Who has given the floor up meanwhile may shrink what is grown here. To grow it again
-            // could go on for ever: what was reserved is given up with the floor.
-            let is_given_up = view.directory().floor() < order;
-            if is_given_up || view.directory().order() >= order {
-                break;
-            }
-            if Self::is_busy(view) {
-                self.help();
-                continue;
-            }
-            // All groups are there, but where another `reserve` has raised the floor.
-            if self.publish_growth(view, &mut groups).is_none() {
-                return false;
-            }
-        }
-        while self.state.view().directory().has_partial() && self.help() {}
+        self.state.raise_floor(order);
+        self.grow_to_floor();
+        while self.state.view().is_busy() && self.help() {}
         true
     }
 
-    /// Lets the table shrink to where it has started.
-    pub(crate) fn give_up_floor(self) {
-        self.swing(|directory| {
-            (directory.floor() > Order::BASE).then(|| directory.with_floor(Order::BASE))
-        });
+    /// Grows the table to its floor. It may be below it where another thread had begun to shrink it
+    /// when the floor was raised.
+    ///
+    /// If another thread drops the floor meanwhile, this ends: growing against its shrinking might
+    /// never do so.
+    fn grow_to_floor(self) {
+        loop {
+            let view = self.state.view();
+            if view.order() >= self.state.floor() {
+                return;
+            }
+            if view.is_busy() && self.help() {
+                continue;
+            }
+            if self.publish_growth(view) == Err(Refusal::NoMemory) {
+                return;
+            }
+        }
     }
 
     /// Publishes one shrinking, if `least` buckets are left by it, and nothing bars it: a resize
-    /// under way, or the floor. False if it was not to be.
+    /// under way, or the floor. False if it was not published.
     pub(crate) fn shrink(self, least: usize) -> bool {
-        self.swing(|directory| directory.narrowed(least))
-    }
-
-    /// Makes what `next` makes of the current directory the current one. False if it makes nothing
-    /// of it.
-    fn swing(
-        self,
-        next: impl Fn(&Directory<Node<K, V, M>>) -> Option<Box<Directory<Node<K, V, M>>>>,
-    ) -> bool {
         loop {
             let view = self.state.view();
-            let Some(directory) = next(view.directory()) else {
+            let Some(order) = view.order().previous() else {
                 return false;
             };
-            if let Ok(old) = self.state.swing(view, directory) {
-                self.retire_directory(old);
-                return true;
+            let is_barred = view.is_busy() || order < self.state.floor();
+            if is_barred || order.capacity() < least {
+                return false;
+            }
+            match self.publish(view, order) {
+                Ok(()) => {
+                    // A thread that raised the floor meanwhile may have seen the table from before.
+                    if order < self.state.raise_floor(Order::BASE) {
+                        self.grow_to_floor();
+                    }
+                    return true;
+                }
+                Err(Refusal::Changed) => {}
+                Err(Refusal::NoMemory) => return false,
             }
         }
     }
 
-    /// Makes the heads of one stride, if one is left to claim, and completes groups whose strides
-    /// are all finished; or, where the table shrinks, settles one, or ends the shrinking. False if
-    /// there was nothing to do.
+    /// Carries a resize on by one step: makes a stride and settles it, or settles one that is left,
+    /// or ends the resize. False if there was nothing to do, or nothing that can be done before
+    /// another thread has made its stride.
     pub(crate) fn help(self) -> bool {
-        let mut helped = false;
         let view = self.state.view();
-        let directory = view.directory();
-        if let Some(group) = directory.leaving() {
-            self.help_shrinking(view, group);
+        if !view.is_busy() {
+            return false;
+        }
+        let table = view.newest();
+        if let Some(stride) = table.claim() {
+            self.make(table, &stride);
+            let stride = table.finish(stride);
+            self.settle(view, stride);
             return true;
         }
-        for group in directory.partial_groups() {
-            // Strides are claimed in the directory whose youngest group they belong to: an older
-            // group has none left, or the younger would not have been published.
-            let youngest = group.birth() == directory.order();
-            if let Some(stride) = youngest.then(|| group.claim()).flatten() {
-                self.make(view, group, &stride);
-                if group.finish(stride) {
-                    self.complete(group);
-                }
-                return true;
+        match table.look() {
+            Look::Unsettled(stride) => self.settle(view, stride),
+            Look::Further => true,
+            Look::Settled => {
+                self.end(view);
+                true
             }
-            // Whoever finished the last stride may stall before it says so.
-            if group.is_finished() {
-                self.complete(group);
-                helped = true;
-            }
-        }
-        helped
-    }
-
-    /// Settles a stride that nobody has begun, or, when there is none, one that somebody has begun
-    /// and may never end.
-    fn help_shrinking(self, view: View<'g, Node<K, V, M>>, group: Leaving<'g, Node<K, V, M>>) {
-        if let Some(stride) = group.begin() {
-            self.settle(view, group, stride);
-            return;
-        }
-        match group.look() {
-            Look::Unsettled(stride) => self.settle(view, group, stride),
-            Look::Further => {}
-            Look::Settled => self.end_shrinking(group),
         }
     }
 
-    /// Freezes and unlinks all heads of a stride of the group that leaves.
+    /// Ends a resize, all of whose strides are settled.
+    pub(crate) fn end(self, view: View<'g, Node<K, V, M>>) {
+        for table in self.state.end(view).into_iter().flatten() {
+            #[cfg(splitmap_loom)]
+            crate::model::audit::table_is_unreachable(self.state, &table);
+            retired::table(self.pinned, table);
+        }
+    }
+
+    /// Freezes and unlinks all older heads in a stride of the view's table. False if some head there
+    /// is not made yet, in this table or in one that it was published over.
     ///
-    /// All are frozen before the first is looked for, so that one search from each parent on meets
-    /// its children frozen.
-    pub(crate) fn settle(
-        self,
-        view: View<'g, Node<K, V, M>>,
-        group: Leaving<'g, Node<K, V, M>>,
-        stride: usize,
-    ) {
-        group.heads(stride).for_each(Link::freeze);
-        for parent in group.parents(stride) {
-            let last = (parent + 1) * CHILDREN - 1;
-            self.unlink_heads(view, group.birth().key(last));
+    /// All are frozen before the first is looked for, so that one search meets several frozen.
+    pub(crate) fn settle(self, view: View<'g, Node<K, V, M>>, stride: usize) -> bool {
+        let table = view.newest();
+        let strides = table.strides();
+        let is_made = |member: Member<'g, _>| {
+            let division = || member.array.strides();
+            member.is_last
+                || strides
+                    .covering(stride, division())
+                    .all(|stride| member.array.is_stride_ready(stride))
+        };
+        if !view.chain().all(is_made) {
+            return false;
         }
-        group.settle(stride);
-    }
-
-    /// Lets go of the group that leaves, all of whose strides are settled.
-    fn end_shrinking(self, group: Leaving<'g, Node<K, V, M>>) {
-        let Some((directory, group)) = self.state.narrow(group) else {
-            return;
-        };
-        #[cfg(splitmap_loom)]
-        crate::raw::audit::group_is_unreachable(self.state, &group);
-        retired::directory(self.pinned, directory);
-        retired::group(self.pinned, group);
-    }
-
-    /// Publishes one shrinking, as a thread does that stops before it retires the old directory:
-    /// `meanwhile` is what happens then. False if it was not to be.
-    #[cfg(splitmap_loom)]
-    pub(crate) fn shrink_stopping(self, meanwhile: impl FnOnce()) -> bool {
-        let view = self.state.view();
-        let Some(directory) = view.directory().narrowed(0) else {
-            return false;
-        };
-        let Ok(old) = self.state.swing(view, directory) else {
-            return false;
-        };
-        meanwhile();
-        self.retire_directory(old);
+        let mut finest = table.order();
+        for older in view.chain().skip(1) {
+            let order = older.array.order();
+            finest = finest.max(order);
+            for bucket in strides.buckets(stride, order) {
+                if let Some(head) = older.head_at(bucket) {
+                    head.freeze();
+                }
+            }
+        }
+        self.unlink_older(view, stride, finest);
+        table.settle(stride);
         true
     }
 
-    /// Begins a stride of a shrinking, as a thread does that stops then.
-    #[cfg(splitmap_loom)]
-    pub(crate) fn begin_settling(self) -> Option<usize> {
-        self.state.view().directory().leaving()?.begin()
-    }
-
-    /// Settles a stride of the shrinking that is under way.
-    #[cfg(splitmap_loom)]
-    pub(crate) fn settle_stride(self, stride: usize) {
-        let view = self.state.view();
-        if let Some(group) = view.directory().leaving() {
-            self.settle(view, group, stride);
+    /// Unlinks all frozen heads in a stride; `finest` is the finest order of a table in the chain.
+    fn unlink_older(self, view: View<'g, Node<K, V, M>>, stride: usize, finest: Order) {
+        let strides = view.newest().strides();
+        let order = view.order();
+        if finest > order {
+            // Several older heads a bucket: one search from each bucket on meets them all.
+            for bucket in strides.buckets(stride, order) {
+                let last = (bucket + 1) * finest.buckets_in(order) - 1;
+                self.unlink_heads(view, order.key(bucket), finest.key(last));
+            }
+            return;
         }
-    }
-
-    /// Claims a stride, as a thread does that stops then.
-    #[cfg(splitmap_loom)]
-    pub(crate) fn claim(self) -> Option<Claim> {
-        let view = self.state.view();
-        let group = view.directory().partial_groups().next_back()?;
-        Some(Claim {
-            view: view.word(),
-            birth: group.birth(),
-            stride: group.claim()?,
-        })
-    }
-
-    /// Goes on with a claimed stride: makes its heads, and stops again.
-    #[cfg(splitmap_loom)]
-    pub(crate) fn make_claimed(self, claim: Claim) {
-        let view = self.state.view_again(claim.view);
-        self.make(view, claim.group_in(view), &claim.stride);
-    }
-
-    /// Ends a claimed stride whose heads are made.
-    #[cfg(splitmap_loom)]
-    pub(crate) fn finish_claimed(self, claim: Claim) {
-        let group = claim.group_in(self.state.view_again(claim.view));
-        if group.finish(claim.stride) {
-            self.complete(group);
+        let replaced = view.newest().replaced();
+        if !replaced.is_last {
+            // Twins of several tables may stand side by side.
+            let orders = view.chain().skip(1).map(|member| member.array.order());
+            let older = orders.max().unwrap_or(order);
+            for bucket in strides.buckets(stride, older) {
+                let key = older.key(bucket);
+                self.unlink_heads(view, key, key);
+            }
+            return;
         }
-    }
-
-    /// Declares a group complete in the current directory.
-    fn complete(self, group: &Group<Node<K, V, M>>) {
-        self.swing(|directory| directory.with_complete(group));
+        let older = replaced.array.order();
+        for bucket in strides.buckets(stride, older) {
+            let key = older.key(bucket);
+            let before = key.checked_sub(1).and_then(|hash| view.own_head(hash));
+            if let Some(before) = before
+                && let Some(head) = replaced.head_of(key)
+                && Self::quick_unlink_head(before, head, key)
+            {
+                continue;
+            }
+            self.unlink_heads(view, key, key);
+        }
     }
 
     /// Makes and links all heads of a stride.
     ///
-    /// Linking one head waits for memory twice, for the parent's first node and for the node
-    /// behind it; so all first nodes of the stride are asked for before the first is looked at.
-    fn make(
-        self,
-        claimed: View<'g, Node<K, V, M>>,
-        group: &'g Group<Node<K, V, M>>,
-        stride: &Stride,
-    ) {
-        let parent_head = |parent| claimed.own_head(group.birth().parent_key(parent));
-        for parent in group.parents(stride) {
-            if let Some(head) = parent_head(parent) {
-                head.load().prefetch();
-            }
+    /// Linking waits for memory: for an older head's first node and for the node behind it; so all
+    /// first nodes of the stride are asked for before the first is looked at.
+    pub(crate) fn make(self, table: Array<'g, Node<K, V, M>>, stride: &Stride) {
+        let older = table.replaced();
+        let (order, coarser) = (table.order(), table.order().min(older.array.order()));
+        let keys = (table.strides().buckets(stride.number(), coarser)).map(|b| coarser.key(b));
+        for head in keys.clone().filter_map(|key| older.head_of(key)) {
+            head.load().prefetch();
         }
-        for parent in group.parents(stride) {
-            self.make_children(claimed, group, stride, parent);
+        let maker = table.maker(stride);
+        let count = order.buckets_in(coarser);
+        for key in keys {
+            let bucket = Bucket::of(key, order.shift()).number();
+            self.make_heirs(&maker, older, Heirs { bucket, count });
         }
     }
 
-    /// Makes and links the heads between one parent and the next.
+    /// Makes and links the heads that take over from one older head, as the file's header says.
     ///
     /// Heads with no node in between are chained by plain stores and published by one
-    /// compare-and-swap on the link before them. What follows a new head is unknown, so it starts
-    /// with every presence bit; or it is nothing, and it starts with none.
-    fn make_children(
+    /// compare-and-swap on the link before them.
+    fn make_heirs(
         self,
-        claimed: View<'g, Node<K, V, M>>,
-        group: &'g Group<Node<K, V, M>>,
-        stride: &Stride,
-        parent: usize,
+        maker: &Maker<'_, 'g, Node<K, V, M>>,
+        older: Member<'g, Node<K, V, M>>,
+        heirs: Heirs,
     ) {
-        let birth = group.birth();
-        let end = (parent + 1) * CHILDREN;
-        let mut first = parent * CHILDREN;
-        let mut from = claimed.own_head(birth.parent_key(parent));
-        while first < end {
-            let gap = self.gap(claimed, from, birth.key(first));
-            debug_assert!(birth.key(first) <= gap.limit, "the gap is before the head");
-            let mut last = first;
-            while last + 1 < end && birth.key(last + 1) <= gap.limit {
-                last += 1;
+        let is_clean = older.is_last;
+        // The heads that got nodes, with the bits that they started with.
+        let mut filled: [Option<(&Link<_>, Presence)>; CHILDREN] = [None; CHILDREN];
+        let mut open = heirs.count;
+        let mut closing = Presence::NONE;
+        while open > 0 {
+            let places = self.places(maker.table, older, heirs, open);
+            // From the last place to the first, as long as no other thread comes in between.
+            while open > 0
+                && let Some(place) = places[open - 1]
+            {
+                let is_other = |heir: &usize| places[*heir].is_none_or(|p| !p.is_same(&place));
+                let first = (0..open).rev().find(is_other).map_or(0, |other| other + 1);
+                let behind = place.behind_it();
+                let presence = if behind.leads_to_head() {
+                    Presence::NONE
+                } else if is_clean {
+                    place.presence
+                } else {
+                    Presence::ALL
+                };
+                let last = maker.make_head(heirs.bucket + open - 1, behind.with(presence));
+                let mut head = last;
+                for heir in (first..open - 1).rev() {
+                    head = maker.make_head(heirs.bucket + heir, Word::leading_to(head));
+                }
+                if !place.publish_heads(head, first == 0) {
+                    break;
+                }
+                if first == 0 {
+                    closing = place.presence;
+                } else if !behind.leads_to_head() {
+                    filled[open - 1] = Some((last, presence));
+                }
+                open = first;
             }
-            let behind = gap.cursor.word.bare();
-            let presence = if behind.leads_to_head() {
-                Presence::NONE
-            } else {
-                Presence::ALL
-            };
-            let mut head = group.make_head(stride, last, behind.with(presence));
-            for index in (first..last).rev() {
-                head = group.make_head(stride, index, Word::to_head(head));
-            }
-            if gap.cursor.prev.publish_head(gap.cursor.word, head) {
-                from = Some(group.made_head(stride, last));
-                first = last + 1;
+        }
+        if is_clean {
+            for (head, presence) in filled.into_iter().flatten() {
+                let lacking = closing.without(presence);
+                if lacking != Presence::NONE {
+                    head.add_unready(lacking);
+                }
             }
         }
     }
 
-    fn retire_directory(self, old: Option<UnlinkedDirectory<'g, Node<K, V, M>>>) {
-        if let Some(old) = old {
-            retired::directory(self.pinned, old);
+    /// The places of the first `count` heirs, by one walk.
+    fn places(
+        self,
+        table: Array<'g, Node<K, V, M>>,
+        older: Member<'g, Node<K, V, M>>,
+        heirs: Heirs,
+        count: usize,
+    ) -> Places<'g, Node<K, V, M>> {
+        let mut places = [None; CHILDREN];
+        let keys = (heirs.bucket..heirs.bucket + count).map(|bucket| table.order().key(bucket));
+        if older.is_last
+            && let Some(head) = keys.clone().next().and_then(|key| older.head_of(key))
+        {
+            let mut rest = places.iter_mut();
+            let found = |place| {
+                if let Some(next) = rest.next() {
+                    *next = Some(place);
+                }
+            };
+            if Self::quick_places(older.array, head, keys.clone(), found) {
+                return places;
+            }
         }
+        let mut position = None;
+        for (key, place) in keys.zip(&mut places) {
+            let found = self.place(position.take(), table, key);
+            *place = Some(found.place());
+            position = Some(found);
+        }
+        places
     }
 }

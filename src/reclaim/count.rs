@@ -69,7 +69,7 @@ impl Count {
     }
 }
 
-#[cfg(all(test, not(splitmap_loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

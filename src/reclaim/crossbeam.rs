@@ -64,6 +64,40 @@ unsafe impl Reclaimer for Crossbeam {
     fn len(counter: &Counter) -> usize {
         counter.len()
     }
+
+    unsafe fn retire<D: Dispose>(_: &Counter, pin: &epoch::Guard, object: *mut ()) {
+        let parcel = Parcel(object);
+        let dispose = move || {
+            // SAFETY: called once, when no guard can reach the object.
+            let dispose = || unsafe { parcel.dispose::<D>() };
+            // A panic would come out of a stranger's pin, and crossbeam would leak the rest of the
+            // batch. The panic hook has reported it. The payload is not dropped: that could panic.
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(dispose)) {
+                forget(payload);
+            }
+        };
+        // SAFETY: no other guard than those alive now can reach the object (it is unlinked), and it
+        // may be freed on any thread and at any time: `D: Send + 'static`.
+        unsafe { pin.defer_unchecked(dispose) };
+    }
+
+    unsafe fn count<D: Dispose>(counter: &Counter, _: &epoch::Guard, by: isize) -> u64 {
+        counter.count(by)
+    }
+
+    unsafe fn tick<D: Dispose>(_: &Counter, _: &epoch::Guard, _: u64) {}
+
+    /// Hands this thread's garbage to the collector, and lets it collect: best effort.
+    unsafe fn flush<D: Dispose>(_: &Counter) {
+        // A few rounds: the epoch advances by one in each, and garbage waits for two or three.
+        for _ in 0..4 {
+            epoch::pin().flush();
+        }
+    }
+
+    fn stats(_: &Counter) -> Stats {
+        Stats::default()
+    }
 }
 
 /// A retired object on its way to whichever thread frees it.
@@ -83,38 +117,4 @@ impl Parcel {
 }
 
 // SAFETY: as for `Reclaimer`; `defer_unchecked` pushes to the thread's own bag, and runs nothing.
-unsafe impl<D: Dispose + Send + 'static> Reclaim<D> for Crossbeam {
-    unsafe fn retire(_: &Counter, pin: &epoch::Guard, object: *mut ()) {
-        let parcel = Parcel(object);
-        let dispose = move || {
-            // SAFETY: called once, when no guard can reach the object.
-            let dispose = || unsafe { parcel.dispose::<D>() };
-            // A panic would come out of a stranger's pin, and crossbeam would leak the rest of the
-            // batch. The panic hook has reported it. The payload is not dropped: that could panic.
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(dispose)) {
-                forget(payload);
-            }
-        };
-        // SAFETY: no other guard than those alive now can reach the object (it is unlinked), and it
-        // may be freed on any thread and at any time: `D: Send + 'static`.
-        unsafe { pin.defer_unchecked(dispose) };
-    }
-
-    unsafe fn count(counter: &Counter, _: &epoch::Guard, by: isize) -> u64 {
-        counter.count(by)
-    }
-
-    unsafe fn tick(_: &Counter, _: &epoch::Guard, _: u64) {}
-
-    /// Hands this thread's garbage to the collector, and lets it collect: best effort.
-    unsafe fn flush(_: &Counter) {
-        // A few rounds: the epoch advances by one in each, and garbage waits for two or three.
-        for _ in 0..4 {
-            epoch::pin().flush();
-        }
-    }
-
-    fn stats(_: &Counter) -> Stats {
-        Stats::default()
-    }
-}
+unsafe impl<D: Dispose + Send + 'static> Reclaim<D> for Crossbeam {}

@@ -5,7 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::sealed::Sealed;
-use super::{DefaultReclaimer, Dispose, Reclaim, ReclaimOwned, Reclaimer};
+use super::{DefaultReclaimer, Dispose, ReclaimOwned, Reclaimer};
 
 /// A guard: while it lives, what its map retires stays allocated.
 ///
@@ -52,6 +52,15 @@ pub struct LocalGuard<'m, R: Reclaimer = DefaultReclaimer> {
     pin: R::Pin,
     // Not `Send`, whatever the back end's own guard is.
     _map: PhantomData<(&'m R::Store, *const ())>,
+    _held: Held<'m>,
+}
+
+/// Makes the compiler ask, where a guard is dropped at the end of its scope, that its map is still
+/// there: the pin of some back ends looks at the map's store then, and has no lifetime to say so.
+struct Held<'m>(PhantomData<&'m ()>);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {}
 }
 
 impl<'m, R: Reclaimer> LocalGuard<'m, R> {
@@ -61,6 +70,7 @@ impl<'m, R: Reclaimer> LocalGuard<'m, R> {
             // SAFETY: the guard does not outlive the borrow of the store.
             pin: unsafe { R::pin(store) },
             _map: PhantomData,
+            _held: Held(PhantomData),
         }
     }
 
@@ -85,7 +95,7 @@ impl<'m, R: Reclaimer> LocalGuard<'m, R> {
     /// # Panics
     ///
     /// If the guard is of another map's collector.
-    pub(crate) fn pinned<'g>(&'g self, store: &'g R::Store) -> Pinned<'g, R> {
+    pub(crate) fn pinned<'g>(&'g self, store: &'g R::Store) -> Pinned<'g, 'g, R> {
         Pinned::new(store, &self.pin)
     }
 }
@@ -129,6 +139,7 @@ impl<R: Reclaimer> fmt::Debug for LocalGuard<'_, R> {
 pub struct OwnedGuard<'m, R: ReclaimOwned = DefaultReclaimer> {
     pin: R::OwnedPin,
     _map: PhantomData<&'m R::Store>,
+    _held: Held<'m>,
 }
 
 impl<'m, R: ReclaimOwned> OwnedGuard<'m, R> {
@@ -137,6 +148,7 @@ impl<'m, R: ReclaimOwned> OwnedGuard<'m, R> {
             // SAFETY: the guard does not outlive the borrow of the store.
             pin: unsafe { R::pin_owned(store) },
             _map: PhantomData,
+            _held: Held(PhantomData),
         }
     }
 
@@ -201,53 +213,46 @@ impl<'g, R: Reclaimer> Protected<'g, R> {
     }
 }
 
-/// A pinned section: this thread may write, and retire what it unlinks.
-pub(crate) struct Pinned<'g, R: Reclaimer> {
+/// A pinned section: for `'s` this thread may write, and retire what it unlinks. What it reads is
+/// protected for `'g`, which is longer where the guard belongs to no thread.
+pub(crate) struct Pinned<'s, 'g, R: Reclaimer> {
     protected: Protected<'g, R>,
-    pin: &'g R::Pin,
+    pin: &'s R::Pin,
 }
 
-impl<R: Reclaimer> Clone for Pinned<'_, R> {
+impl<R: Reclaimer> Clone for Pinned<'_, '_, R> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<R: Reclaimer> Copy for Pinned<'_, R> {}
+impl<R: Reclaimer> Copy for Pinned<'_, '_, R> {}
 
-impl<'g, R: Reclaimer> Pinned<'g, R> {
+impl<'s, 'g, R: Reclaimer> Pinned<'s, 'g, R> {
     /// Runs one operation in a section.
     ///
     /// What it returns may have the lifetime `'g`, in which the guard protects what it leads to,
     /// while the section itself ends with the call.
     ///
-    /// # Safety
-    ///
-    /// The operation keeps no section: not in what it returns, nor anywhere else.
-    ///
     /// # Panics
     ///
     /// If the guard is of another map's collector.
     #[inline(always)]
-    pub(crate) unsafe fn during<T>(
+    pub(crate) fn during<T>(
         guard: &'g impl Guard<R>,
         store: &'g R::Store,
-        operation: impl FnOnce(Pinned<'g, R>) -> T,
+        operation: impl FnOnce(Pinned<'_, 'g, R>) -> T,
     ) -> T {
         let protected = Protected::by(guard, store);
-        guard.with_pin(store, |pin| {
-            // SAFETY: the pin lives until `operation` has returned, which keeps nothing of it.
-            let pin = unsafe { &*std::ptr::from_ref(pin) };
-            operation(Pinned { protected, pin })
-        })
+        guard.with_pin(store, |pin| operation(Pinned { protected, pin }))
     }
 
-    /// The section of a pin.
+    /// The section of a pin, which protects what it reads.
     ///
     /// # Panics
     ///
     /// If the pin is of another map's collector.
-    pub(crate) fn new(store: &'g R::Store, pin: &'g R::Pin) -> Self {
+    pub(crate) fn new(store: &'g R::Store, pin: &'g R::Pin) -> Pinned<'g, 'g, R> {
         assert!(R::covers(store, pin), "{FOREIGN}");
         Pinned {
             protected: Protected { store },
@@ -261,23 +266,17 @@ impl<'g, R: Reclaimer> Pinned<'g, R> {
 
     /// # Safety
     ///
-    /// That of [`Reclaim::retire`], whose demand on the pin is fulfilled here.
-    pub(crate) unsafe fn retire<D: Dispose>(self, object: *mut ())
-    where
-        R: Reclaim<D>,
-    {
+    /// That of [`Reclaimer::retire`], whose demand on the pin is fulfilled here.
+    pub(crate) unsafe fn retire<D: Dispose>(self, object: *mut ()) {
         // SAFETY: the pin is covered by the store; the rest is the caller's.
-        unsafe { R::retire(self.protected.store, self.pin, object) }
+        unsafe { R::retire::<D>(self.protected.store, self.pin, object) }
     }
 
-    /// Counts a write: [`Reclaim::count`].
-    pub(crate) fn count<D: Dispose>(self, by: isize) -> u64
-    where
-        R: Reclaim<D>,
-    {
+    /// Counts a write: [`Reclaimer::count`].
+    pub(crate) fn count<D: Dispose>(self, by: isize) -> u64 {
         // SAFETY: the pin is covered by the store. A section is made by the map whose store it
         // is, and counts for that map's `D`.
-        unsafe { R::count(self.protected.store, self.pin, by) }
+        unsafe { R::count::<D>(self.protected.store, self.pin, by) }
     }
 
     /// The number of entries that were counted: exact when no write is under way.
@@ -285,12 +284,9 @@ impl<'g, R: Reclaimer> Pinned<'g, R> {
         R::len(self.protected.store)
     }
 
-    /// The end of a write: [`Reclaim::tick`].
-    pub(crate) fn tick<D: Dispose>(self, clock: u64)
-    where
-        R: Reclaim<D>,
-    {
+    /// The end of a write: [`Reclaimer::tick`].
+    pub(crate) fn tick<D: Dispose>(self, clock: u64) {
         // SAFETY: as for `count`.
-        unsafe { R::tick(self.protected.store, self.pin, clock) };
+        unsafe { R::tick::<D>(self.protected.store, self.pin, clock) };
     }
 }

@@ -41,21 +41,21 @@ unsafe impl Reclaimer for Leak {
     fn len(counter: &Counter) -> usize {
         counter.len()
     }
-}
 
-// SAFETY: as above.
-unsafe impl<D: Dispose> Reclaim<D> for Leak {
-    unsafe fn retire(_: &Counter, (): &(), _: *mut ()) {}
+    unsafe fn retire<D: Dispose>(_: &Counter, (): &(), _: *mut ()) {}
 
-    unsafe fn count(counter: &Counter, (): &(), by: isize) -> u64 {
+    unsafe fn count<D: Dispose>(counter: &Counter, (): &(), by: isize) -> u64 {
         counter.count(by)
     }
 
-    unsafe fn tick(_: &Counter, (): &(), _: u64) {}
+    unsafe fn tick<D: Dispose>(_: &Counter, (): &(), _: u64) {}
 
-    unsafe fn flush(_: &Counter) {}
+    unsafe fn flush<D: Dispose>(_: &Counter) {}
 
     fn stats(_: &Counter) -> Stats {
         Stats::default()
     }
 }
+
+// SAFETY: as above.
+unsafe impl<D: Dispose> Reclaim<D> for Leak {}

@@ -17,7 +17,7 @@
 //! 3. What a thread did under a guard before it dropped it happens before the free of anything
 //!    that the guard had kept alive.
 //! 4. Retiring and counting run no user code and do not unwind. User code (destructors) runs in
-//!    [`Reclaim::tick`] and [`Reclaim::flush`], and with some back ends where a guard is pinned or
+//!    [`Reclaimer::tick`] and [`Reclaimer::flush`], and with some back ends where a guard is pinned or
 //!    dropped; it may use the map. So the core neither pins nor drops a guard within an operation,
 //!    and calls `tick` last.
 
@@ -27,20 +27,20 @@ mod count;
     any(feature = "crossbeam-epoch", feature = "seize", splitmap_leak)
 ))]
 mod counter;
-#[cfg(all(feature = "crossbeam-epoch", not(splitmap_loom)))]
+#[cfg(feature = "crossbeam-epoch")]
 mod crossbeam;
 pub(crate) mod epoch;
 mod guard;
 mod lazy;
-#[cfg(all(splitmap_leak, not(splitmap_loom)))]
+#[cfg(splitmap_leak)]
 mod leak;
-#[cfg(splitmap_loom)]
-pub(crate) mod model;
-#[cfg(all(feature = "seize", not(splitmap_loom)))]
+#[cfg(feature = "seize")]
 mod seize;
 mod stack;
 
-#[cfg(all(feature = "crossbeam-epoch", not(splitmap_loom)))]
+#[cfg(splitmap_loom)]
+pub use crate::model::reclaimer::Model;
+#[cfg(feature = "crossbeam-epoch")]
 pub use crossbeam::Crossbeam;
 #[cfg(not(splitmap_loom))]
 pub(crate) use epoch::enroll;
@@ -48,11 +48,9 @@ pub(crate) use epoch::enroll;
 pub use epoch::{Epoch, flush_all};
 pub use guard::{Guard, LocalGuard, OwnedGuard};
 pub(crate) use guard::{Pinned, Protected};
-#[cfg(all(splitmap_leak, not(splitmap_loom)))]
+#[cfg(splitmap_leak)]
 pub use leak::Leak;
-#[cfg(splitmap_loom)]
-pub use model::Model;
-#[cfg(all(feature = "seize", not(splitmap_loom)))]
+#[cfg(feature = "seize")]
 pub use seize::Seize;
 
 use crate::stats::Stats;
@@ -145,6 +143,41 @@ pub unsafe trait Reclaimer: sealed::Sealed + Sized + 'static {
 
     /// The sum of what was counted: exact when nobody counts meanwhile, never negative.
     fn len(store: &Self::Store) -> usize;
+
+    /// Hands over an object to be freed when no guard can still see it. Runs no user code.
+    ///
+    /// # Safety
+    ///
+    /// `object` was unlinked by this thread under `pin`, is retired once, and is one that `D` can
+    /// dispose of. `pin` is covered by `store`, and of this thread. `store`'s map retires for `D`, and
+    /// the back end can free that: `Self: Reclaim<D>` when the map was made.
+    unsafe fn retire<D: Dispose>(store: &Self::Store, pin: &Self::Pin, object: *mut ());
+
+    /// Counts one write that changed the number of entries by `by`. The answer is a clock: it goes
+    /// up by one with each write of this thread, or of the few that it shares a counter with.
+    ///
+    /// # Safety
+    ///
+    /// `pin` is covered by `store`, and of this thread. `store` and `D` are as for `retire`.
+    unsafe fn count<D: Dispose>(store: &Self::Store, pin: &Self::Pin, by: isize) -> u64;
+
+    /// The end of a write, its effect complete: the place for a few destructors. `clock` is what
+    /// `count` has answered.
+    ///
+    /// # Safety
+    ///
+    /// As for `count`.
+    unsafe fn tick<D: Dispose>(store: &Self::Store, pin: &Self::Pin, clock: u64);
+
+    /// Frees what no guard can still see, as far as the back end can.
+    ///
+    /// # Safety
+    ///
+    /// `store` and `D` are as for `retire`.
+    unsafe fn flush<D: Dispose>(store: &Self::Store);
+
+    /// What the back end knows of its garbage.
+    fn stats(store: &Self::Store) -> Stats;
 }
 
 /// A back end whose guards may also belong to no thread.
@@ -178,46 +211,13 @@ pub unsafe trait ReclaimOwned: Reclaimer {
     fn covers_owned(store: &Self::Store, pin: &Self::OwnedPin) -> bool;
 }
 
-/// A back end that can free what a map with this `D` retires.
+/// A back end that can free what a map with this `D` retires. Asked for where a map is made: from then
+/// on the map's own type says it.
 ///
 /// # Safety
 ///
-/// The module's contract.
-pub unsafe trait Reclaim<D: Dispose>: Reclaimer {
-    /// Hands over an object to be freed when no guard can still see it. Runs no user code.
-    ///
-    /// # Safety
-    ///
-    /// `object` was unlinked by this thread under `pin`, is retired once, and is one that `D` can
-    /// dispose of. `pin` is covered by `store`, and of this thread.
-    unsafe fn retire(store: &Self::Store, pin: &Self::Pin, object: *mut ());
-
-    /// Counts one write that changed the number of entries by `by`. The answer is a clock: it goes
-    /// up by one with each write of this thread, or of the few that it shares a counter with.
-    ///
-    /// # Safety
-    ///
-    /// `pin` is covered by `store`, whose map retires for `D`, and of this thread.
-    unsafe fn count(store: &Self::Store, pin: &Self::Pin, by: isize) -> u64;
-
-    /// The end of a write, its effect complete: the place for a few destructors. `clock` is what
-    /// `count` has answered.
-    ///
-    /// # Safety
-    ///
-    /// As for `count`.
-    unsafe fn tick(store: &Self::Store, pin: &Self::Pin, clock: u64);
-
-    /// Frees what no guard can still see, as far as the back end can.
-    ///
-    /// # Safety
-    ///
-    /// `store`'s map retires for `D`.
-    unsafe fn flush(store: &Self::Store);
-
-    /// What the back end knows of its garbage.
-    fn stats(store: &Self::Store) -> Stats;
-}
+/// The module's contract, for objects that `D` disposes of.
+pub unsafe trait Reclaim<D: Dispose>: Reclaimer {}
 
 #[cfg(all(
     test,

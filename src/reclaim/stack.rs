@@ -81,7 +81,7 @@ impl<T> Drop for Stack<T> {
     }
 }
 
-#[cfg(all(test, not(splitmap_loom)))]
+#[cfg(test)]
 mod tests {
     use std::sync::Arc;
 

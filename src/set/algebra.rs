@@ -12,14 +12,13 @@ use std::iter::{Chain, FusedIterator};
 
 use super::{HashSet, Iter};
 use crate::hashing::DefaultHashBuilder;
-use crate::raw::Retired;
-use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, Reclaim};
+use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, Reclaimer};
 
 impl<T, S, R> HashSet<T, S, R>
 where
     T: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
 {
     /// Whether all values of this set are in the other, too.
     ///
@@ -179,7 +178,7 @@ where
 #[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Difference<'g, T, S = DefaultHashBuilder, R = DefaultReclaimer, G = LocalGuard<'g, R>>
 where
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
 {
     values: Iter<'g, T>,
     other: &'g HashSet<T, S, R>,
@@ -190,7 +189,7 @@ where
 #[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Intersection<'g, T, S = DefaultHashBuilder, R = DefaultReclaimer, G = LocalGuard<'g, R>>
 where
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
 {
     values: Iter<'g, T>,
     other: &'g HashSet<T, S, R>,
@@ -201,7 +200,7 @@ where
 #[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Union<'g, T, S = DefaultHashBuilder, R = DefaultReclaimer, G = LocalGuard<'g, R>>
 where
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
 {
     values: Chain<Iter<'g, T>, Difference<'g, T, S, R, G>>,
 }
@@ -219,7 +218,7 @@ pub struct SymmetricDifference<
     G = LocalGuard<'g, R>,
     H = LocalGuard<'g, R>,
 > where
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
 {
     values: Differences<'g, T, S, R, G, H>,
 }
@@ -228,7 +227,7 @@ impl<'g, T, S, R, G> Iterator for Difference<'g, T, S, R, G>
 where
     T: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
     G: Guard<R>,
 {
     type Item = &'g T;
@@ -247,7 +246,7 @@ impl<'g, T, S, R, G> Iterator for Intersection<'g, T, S, R, G>
 where
     T: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
     G: Guard<R>,
 {
     type Item = &'g T;
@@ -267,7 +266,7 @@ macro_rules! iterator {
     ($type:ident<$($guard:ident),*>, [$($field:ident),*]) => {
         impl<T, S, R, $($guard),*> Clone for $type<'_, T, S, R, $($guard),*>
         where
-            R: Reclaim<Retired<T, ()>>,
+            R: Reclaimer,
         {
             fn clone(&self) -> Self {
                 $type { values: self.values.clone(), $($field: self.$field),* }
@@ -278,7 +277,7 @@ macro_rules! iterator {
         where
             T: Hash + Eq + fmt::Debug,
             S: BuildHasher,
-            R: Reclaim<Retired<T, ()>>,
+            R: Reclaimer,
             $($guard: Guard<R>),*
         {
             /// Shows what is still to come.
@@ -291,7 +290,7 @@ macro_rules! iterator {
         where
             T: Hash + Eq,
             S: BuildHasher,
-            R: Reclaim<Retired<T, ()>>,
+            R: Reclaimer,
             $($guard: Guard<R>),*
         {
         }
@@ -305,7 +304,7 @@ macro_rules! chain {
         where
             T: Hash + Eq,
             S: BuildHasher,
-            R: Reclaim<Retired<T, ()>>,
+            R: Reclaimer,
             $($guard: Guard<R>),*
         {
             type Item = &'g T;

@@ -7,11 +7,11 @@ use crate::builder::HashMapBuilder;
 use crate::hashing::DefaultHashBuilder;
 use crate::map::HashMap;
 use crate::raw::Retired;
-use crate::reclaim::{DefaultReclaimer, Reclaim};
+use crate::reclaim::{DefaultReclaimer, Reclaim, Reclaimer};
 
 impl<T> HashSet<T>
 where
-    DefaultReclaimer: Reclaim<Retired<T, ()>>,
+    DefaultReclaimer: Reclaimer,
 {
     /// An empty set. Allocates nothing.
     ///
@@ -71,7 +71,7 @@ where
 
 impl<T, S> HashSet<T, S>
 where
-    DefaultReclaimer: Reclaim<Retired<T, ()>>,
+    DefaultReclaimer: Reclaimer,
 {
     /// An empty set that hashes with `hash_builder`. Allocates nothing, and can be called in a
     /// constant: a set may be a `static`.

@@ -8,8 +8,7 @@ use equivalent::Equivalent;
 use super::{Difference, HashSet, Intersection, Iter, Scan, SymmetricDifference, Union};
 use crate::hashing::DefaultHashBuilder;
 use crate::iter::Cursor;
-use crate::raw::Retired;
-use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, OwnedGuard, Reclaim, ReclaimOwned};
+use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, OwnedGuard, ReclaimOwned, Reclaimer};
 use crate::stats::Stats;
 
 /// A [`HashSet`] with a guard: for this thread by [`HashSet::pin`], for any by
@@ -27,7 +26,7 @@ use crate::stats::Stats;
 /// ```
 pub struct HashSetRef<'m, T, S = DefaultHashBuilder, R = DefaultReclaimer, G = LocalGuard<'m, R>>
 where
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
     G: Guard<R>,
 {
     set: &'m HashSet<T, S, R>,
@@ -36,7 +35,7 @@ where
 
 impl<T, S, R> HashSet<T, S, R>
 where
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
 {
     /// Pins this thread: the set and a guard in one value, on which every operation is a method
     /// without the guard argument.
@@ -88,7 +87,7 @@ where
 
 impl<'m, T, S, R> HashSetRef<'m, T, S, R>
 where
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
 {
     /// See [`LocalGuard::refresh`].
     pub fn refresh(&mut self) {
@@ -98,7 +97,7 @@ where
 
 impl<'m, T, S, R> HashSetRef<'m, T, S, R, OwnedGuard<'m, R>>
 where
-    R: Reclaim<Retired<T, ()>> + ReclaimOwned,
+    R: Reclaimer + ReclaimOwned,
 {
     /// See [`OwnedGuard::refresh`].
     pub fn refresh(&mut self) {
@@ -108,7 +107,7 @@ where
 
 impl<'m, T, S, R, G> HashSetRef<'m, T, S, R, G>
 where
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
     G: Guard<R>,
 {
     /// The set behind the view.
@@ -186,7 +185,7 @@ impl<T, S, R, G> HashSetRef<'_, T, S, R, G>
 where
     T: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
     G: Guard<R>,
 {
     /// See [`HashSet::contains`].
@@ -320,7 +319,7 @@ where
 impl<T, S, R, G> fmt::Debug for HashSetRef<'_, T, S, R, G>
 where
     T: fmt::Debug,
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
     G: Guard<R>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -330,7 +329,7 @@ where
 
 impl<'a, T, S, R, G> IntoIterator for &'a HashSetRef<'_, T, S, R, G>
 where
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
     G: Guard<R>,
 {
     type Item = &'a T;

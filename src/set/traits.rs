@@ -7,7 +7,7 @@ use std::ops::{BitAnd, BitOr, BitXor, Sub};
 use super::{HashSet, IntoIter};
 use crate::map::HashMap;
 use crate::raw::Retired;
-use crate::reclaim::{DefaultReclaimer, Reclaim};
+use crate::reclaim::{DefaultReclaimer, Reclaim, Reclaimer};
 
 impl<T, S, R> Default for HashSet<T, S, R>
 where
@@ -25,7 +25,7 @@ where
 impl<T, S, R> fmt::Debug for HashSet<T, S, R>
 where
     T: fmt::Debug,
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.iter(&self.guard())).finish()
@@ -50,7 +50,7 @@ impl<T, S, R> PartialEq for HashSet<T, S, R>
 where
     T: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
 {
     /// Whether both have the same values. Not one instant if others write.
     fn eq(&self, other: &Self) -> bool {
@@ -62,13 +62,13 @@ impl<T, S, R> Eq for HashSet<T, S, R>
 where
     T: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
 {
 }
 
 impl<T, S, R> IntoIterator for HashSet<T, S, R>
 where
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
 {
     type Item = T;
     type IntoIter = IntoIter<T>;
@@ -93,7 +93,7 @@ impl<T, S, R> Extend<T> for &HashSet<T, S, R>
 where
     T: Hash + Eq,
     S: BuildHasher,
-    R: Reclaim<Retired<T, ()>>,
+    R: Reclaimer,
 {
     /// Inserts every item, each under a guard of its own: none is held while the iterator works.
     /// Of equal values the one that is there first stays.
@@ -158,7 +158,7 @@ where
 impl<T, const N: usize> From<[T; N]> for HashSet<T>
 where
     T: Hash + Eq,
-    DefaultReclaimer: Reclaim<Retired<T, ()>>,
+    DefaultReclaimer: Reclaimer,
 {
     fn from(values: [T; N]) -> Self {
         values.into_iter().collect()

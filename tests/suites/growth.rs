@@ -239,5 +239,5 @@ fn equal_hashes_are_work_by_their_number() {
     }
     assert!(map.is_empty());
     map.flush();
-    assert_eq!(map.capacity(), 16);
+    assert_eq!(map.capacity(), 3);
 }

@@ -343,16 +343,24 @@ impl Model {
     }
 }
 
-/// The buckets that a table has at least.
-const LEAST: usize = 16;
+/// The least capacity that a table has.
+const LEAST: usize = 3;
 
-/// The fewest buckets that a table with so many can have: a growth makes four times as many.
-fn rounded(buckets: usize) -> usize {
-    let mut rounded = LEAST;
-    while rounded < buckets {
-        rounded *= 4;
+/// The least capacity that a table with room for so many entries can have: a growth makes four times
+/// as many buckets, and small tables have four of them for three entries.
+fn rounded(entries: usize) -> usize {
+    let mut buckets = 4;
+    loop {
+        let capacity = if buckets > 4_096 {
+            buckets
+        } else {
+            buckets / 4 * 3
+        };
+        if capacity >= entries {
+            return capacity;
+        }
+        buckets *= 4;
     }
-    rounded
 }
 
 /// What outlasts an operation and shows in no answer.

@@ -12,7 +12,7 @@ use splitmap::Cursor;
 use super::maps::{HashMap, builder};
 
 /// The buckets of a table that is as small as it gets.
-const SMALLEST: usize = 16;
+const SMALLEST: usize = 3;
 
 const MANY: u64 = 6_000;
 
@@ -57,12 +57,12 @@ fn assert_content(map: &Map, keys: impl IntoIterator<Item = u64>) {
     }
 }
 
-/// The table has room for twice its entries, and for no eight times as many, unless it is as small
+/// The table has room for twice its entries, and for no eleven times as many, unless it is as small
 /// as it gets.
 fn assert_fits(map: &Map) {
     let (entries, capacity) = (map.len(), map.capacity());
     assert!(
-        capacity == SMALLEST || (2 * entries..8 * entries).contains(&capacity),
+        capacity == SMALLEST || (2 * entries..11 * entries).contains(&capacity),
         "a capacity of {capacity} for {entries} entries"
     );
 }
@@ -346,7 +346,7 @@ fn flush_brings_an_empty_map_to_the_end() {
 /// Insertions that come while a shrinking is half done turn the table round.
 #[test]
 fn a_table_that_shrinks_grows_again() {
-    for changes in 1..5 {
+    for changes in 1..4 {
         let map = grown(MANY);
         let first = remove_until(&map, 0, changes);
         let small = map.capacity();
@@ -361,34 +361,34 @@ fn a_table_that_shrinks_grows_again() {
 fn it_grows_and_shrinks_again_and_again() {
     let map = Map::default();
     let ways: [fn(&Map); 5] = [
-        |map| remove(map, 3..MANY),
-        |map| map.pin().retain(|&key, _| key < 3),
+        |map| remove(map, 1..MANY),
+        |map| map.pin().retain(|&key, _| key < 1),
         |map| {
             map.pin().clear();
-            insert(map, 0..3);
+            insert(map, 0..1);
         },
         |map| {
-            remove(map, 3..MANY);
+            remove(map, 1..MANY);
             map.shrink_to_fit();
         },
         |map| {
             let guard = map.guard();
-            for key in (3..MANY).rev() {
+            for key in (1..MANY).rev() {
                 assert_eq!(map.remove_entry(&key, &guard), Some((&key, &!key)));
             }
         },
     ];
-    insert(&map, 0..3);
+    insert(&map, 0..1);
     for round in 0..2 * ways.len() {
         // Each time to another size.
         let size = MANY >> (round % 3);
-        insert(&map, 3..size);
+        insert(&map, 1..size);
         assert!(map.capacity() >= size as usize / 2);
         assert_content(&map, 0..size);
         insert(&map, size..MANY);
         ways[round % ways.len()](&map);
         assert!(map.capacity() <= 256, "{}", map.capacity());
-        assert_content(&map, 0..3);
+        assert_content(&map, 0..1);
         if round % 2 == 0 {
             map.flush();
             assert_eq!(map.capacity(), SMALLEST);
@@ -550,12 +550,14 @@ fn drain_gives_up_what_nobody_asked_for() {
 #[test]
 fn shrink_to_fit_leaves_a_bucket_for_each_entry() {
     for (capacity, entries, fitting) in [
-        (MANY, 0, 16),
-        (MANY, 16, 16),
-        (MANY, 17, 64),
-        (MANY, 1_024, 1_024),
-        (MANY, 1_025, 4_096),
-        (0, 4_096, 4_096),
+        (MANY, 0, 3),
+        (MANY, 3, 3),
+        (MANY, 4, 12),
+        (MANY, 12, 12),
+        (MANY, 13, 48),
+        (MANY, 768, 768),
+        (MANY, 769, 3_072),
+        (MANY, 3_073, 1 << 14),
         (0, MANY, 1 << 14),
     ] {
         let map = builder().capacity(capacity as usize).build();
@@ -623,7 +625,7 @@ fn a_capacity_that_cannot_be_is_refused_and_changes_nothing() {
     // With the capacity that each has when it is empty.
     let maps = [
         (Map::default(), 0),
-        (presized, 256),
+        (presized, 192),
         (grown(MANY), SMALLEST),
     ];
     for (map, least) in maps {
@@ -689,7 +691,10 @@ fn reserve_while_others_use_the_map() {
             for _ in 0..ROUNDS {
                 let more = draws.below(40_000) as usize;
                 map.reserve(more);
-                assert!(map.capacity() >= STABLE as usize + more);
+                // A thread that had decided to shrink the table before may be growing it back.
+                while map.capacity() < STABLE as usize + more {
+                    thread::yield_now();
+                }
                 for key in 0..STABLE {
                     assert_stable(map, key);
                 }
@@ -703,7 +708,7 @@ fn reserve_while_others_use_the_map() {
     });
     assert_content(&map, 0..STABLE);
     map.shrink_to_fit();
-    assert_eq!(map.capacity(), 64);
+    assert_eq!(map.capacity(), 192);
 }
 
 /// In every other round the threads go up and down in step, so that the table goes all the way; in

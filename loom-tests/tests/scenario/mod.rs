@@ -9,7 +9,9 @@
 
 use std::sync::Arc;
 
-pub use loom_tests::{Model, explore, stop_exploring};
+#[allow(unused_imports, reason = "as above")]
+pub use loom_tests::{Model, Seen, explore, stop_exploring};
+
 #[allow(unused_imports, reason = "as above")]
 pub use splitmap::model::{Claim, Key, Map, Pin};
 
@@ -82,7 +84,7 @@ pub fn race_without_fences<A: 'static, B: 'static, C>(
 
 fn audited<T>(map: &Map, pin: Pin, run: impl FnOnce(&Map, Pin) -> T) -> T {
     let result = run(map, pin);
-    // Pinned, as the audit reads the newest directory.
+    // Pinned, as the audit reads the newest table.
     let _pin = map.pin();
     map.audit();
     result
@@ -104,12 +106,62 @@ pub fn settled(map: &Map, expected: &[(u8, u64)]) {
     assert_eq!(walked, expected);
 }
 
-/// Publishes a growth and makes all of it.
+/// A way to resize a map, for scenarios that stop at different steps of it.
+pub type Resize = fn(&Map, &Pin);
+
+/// Publishes a growth and carries it to its end.
 pub fn grown(map: &Map, pin: &Pin) {
     map.grow(pin);
-    while map.is_growing() {
-        map.help(pin);
+    carry_on(map, pin);
+}
+
+/// Publishes a growth and makes every stride, but settles none.
+pub fn grown_unsettled(map: &Map, pin: &Pin) {
+    map.grow(pin);
+    make_all(map, pin);
+}
+
+/// Publishes a shrinking and carries it to its end. False if it was not published.
+pub fn shrunk(map: &Map, pin: &Pin) -> bool {
+    let shrinks = map.shrink(pin);
+    carry_on(map, pin);
+    shrinks
+}
+
+/// Makes every stride of a resize that no thread has claimed, and settles none.
+pub fn make_all(map: &Map, pin: &Pin) {
+    while let Some(claim) = map.claim(pin) {
+        make(map, claim, pin);
     }
+}
+
+/// Makes a claimed stride, and does not settle it.
+pub fn make(map: &Map, claim: Claim, pin: &Pin) {
+    map.make(claim, pin);
+    map.finish(claim, pin);
+}
+
+/// Carries a resize that is under way to its end, whatever other threads have left to do.
+pub fn carry_on(map: &Map, pin: &Pin) {
+    while map.is_busy() {
+        if !map.help(pin) {
+            loom::thread::yield_now();
+        }
+    }
+}
+
+/// Carries a resize on for as long as this thread can.
+pub fn help_out(map: &Map, pin: &Pin) {
+    while map.is_busy() && map.help(pin) {}
+}
+
+/// Ends the scenario: carries on what is left of a resize, and checks the map as [`settled`] does.
+pub fn ended(map: &Map, buckets: usize, expected: &[(u8, u64)]) {
+    let pin = map.pin();
+    carry_on(map, &pin);
+    drop(pin);
+    assert_eq!((map.tables(), map.buckets()), (1, buckets));
+    settled(map, expected);
 }
 
 /// A map that has grown so many times, with these keys, each with itself as the value. They came
@@ -125,22 +177,16 @@ pub fn filled_wide(growths: usize, keys: &[u8]) -> Arc<Map> {
         map.insert(key, key.into(), &pin);
     }
     map.audit();
-    assert_eq!(map.buckets(), GROWN.pow(growths as u32));
+    assert_eq!(map.buckets(), buckets_after(growths));
     drop(pin);
     map.tick(&map.pin());
     map
 }
 
-/// Publishes a shrinking and carries it to its end.
-pub fn shrunk(map: &Map, pin: &Pin) {
-    map.shrink(pin);
-    help_shrinking(map, pin);
-}
-
-/// Carries a shrinking that is under way to its end.
-pub fn help_shrinking(map: &Map, pin: &Pin) {
-    while map.is_shrinking() {
-        map.help(pin);
+/// Lets other threads run until the flag is set, which orders nothing.
+pub fn wait_for(flag: &std::cell::Cell<bool>) {
+    while !flag.get() {
+        loom::thread::yield_now();
     }
 }
 
@@ -153,15 +199,75 @@ pub fn all_freed(map: &Map) -> usize {
 /// The buckets after one growth.
 pub const GROWN: usize = if cfg!(splitmap_doubling) { 2 } else { 4 };
 
+/// The buckets after so many growths.
+pub fn buckets_after(growths: usize) -> usize {
+    GROWN.pow(growths as u32)
+}
+
 /// Whether something was found, as a word.
 pub fn found(got: Option<u64>) -> &'static str {
     if got.is_some() { "Some" } else { "None" }
 }
 
-/// A growth whose one stride is claimed by the first thread, which goes on in the race.
+/// What two lookups of a key that is inserted meanwhile may find.
+pub const FOUND: [&str; 3] = ["None, None", "None, Some", "Some, Some"];
+
+/// What two lookups of a key that is inserted meanwhile have found.
+pub fn found_twice((first, second): (Option<u64>, Option<u64>)) -> String {
+    assert!(first.is_none() || second.is_some(), "found, then not found");
+    format!("{}, {}", found(first), found(second))
+}
+
+/// Gets keys that are there throughout.
+pub fn get_stable(map: &Map, keys: &[u8], pin: &Pin) {
+    for &key in keys {
+        assert_eq!(map.get(key, pin), Some(key.into()), "stable key not found");
+    }
+}
+
+/// Inserts a key that is absent.
+pub fn insert(map: &Map, key: u8, pin: &Pin) {
+    assert!(map.get_or_insert(key, key.into(), pin).1, "it was absent");
+}
+
+/// Inserts a key that is absent, and gets it.
+pub fn insert_and_get(map: &Map, key: u8, pin: &Pin) {
+    insert(map, key, pin);
+    assert_eq!(map.get(key, pin), Some(key.into()), "own insert not found");
+}
+
+/// Removes a key that is present.
+pub fn remove(map: &Map, key: u8, pin: &Pin) {
+    assert_eq!(map.remove(key, pin), Some(key.into()), "it was present");
+}
+
+/// Where a resize is, by a look that is no step of the execution: compares with the buckets and
+/// the state from before.
+pub fn stage(map: &Map, buckets_before: usize) -> &'static str {
+    if map.is_busy() {
+        "within"
+    } else if map.buckets() == buckets_before {
+        "before"
+    } else {
+        "after"
+    }
+}
+
+/// Where the entries are, and what they are.
+pub fn places(entries: &[(Key, u64)]) -> Vec<(u8, u64)> {
+    let place = |(key, value): &(Key, u64)| (key.at, *value);
+    entries.iter().map(place).collect()
+}
+
+/// A growth whose first stride is claimed by the first thread, which goes on in the race.
 pub fn claimed(map: &Map, pins: &[Pin; 3]) -> Claim {
     map.grow(&pins[0]);
-    map.claim(&pins[0])
+    claim(map, &pins[0])
+}
+
+/// Claims a stride that is left.
+pub fn claim(map: &Map, pin: &Pin) -> Claim {
+    map.claim(pin).expect("a stride is left to claim")
 }
 
 /// A pin for each thread.

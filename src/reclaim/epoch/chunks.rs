@@ -138,7 +138,7 @@ unsafe impl<T: Send, const FIRST: usize> Send for Chunks<T, FIRST> {}
 // SAFETY: elements are made on one thread, used on any, and dropped on any.
 unsafe impl<T: Send + Sync, const FIRST: usize> Sync for Chunks<T, FIRST> {}
 
-#[cfg(all(test, not(splitmap_loom)))]
+#[cfg(test)]
 mod tests {
     use super::Chunks;
 

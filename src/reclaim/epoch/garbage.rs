@@ -185,7 +185,7 @@ impl Garbage {
     }
 }
 
-#[cfg(all(test, not(splitmap_loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

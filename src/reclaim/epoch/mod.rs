@@ -104,6 +104,33 @@ mod back_end {
         fn len(store: &Store) -> usize {
             store.len()
         }
+
+        #[inline]
+        unsafe fn retire<D: Dispose>(store: &Store, pin: &Pin<'static>, object: *mut ()) {
+            // SAFETY: the caller's promise, here and below.
+            unsafe { store.retire::<D>(&REGISTRY, pin, object) };
+        }
+
+        #[inline]
+        unsafe fn count<D: Dispose>(store: &Store, pin: &Pin<'static>, by: isize) -> u64 {
+            // SAFETY: see `retire`.
+            unsafe { store.count::<D>(pin, by) }
+        }
+
+        #[inline]
+        unsafe fn tick<D: Dispose>(store: &Store, pin: &Pin<'static>, clock: u64) {
+            // SAFETY: see `retire`.
+            unsafe { store.tick::<D>(&REGISTRY, pin, clock) };
+        }
+
+        unsafe fn flush<D: Dispose>(store: &Store) {
+            // SAFETY: see `retire`.
+            unsafe { store.flush::<D>(&REGISTRY, pin) };
+        }
+
+        fn stats(store: &Store) -> Stats {
+            store.stats(&REGISTRY)
+        }
     }
 
     // SAFETY: as above. A pin without a thread has a slot that no thread writes, and its fence
@@ -126,32 +153,5 @@ mod back_end {
     }
 
     // SAFETY: as above. `retire` and `count` run no user code.
-    unsafe impl<D: Dispose> Reclaim<D> for Epoch {
-        #[inline]
-        unsafe fn retire(store: &Store, pin: &Pin<'static>, object: *mut ()) {
-            // SAFETY: the caller's promise, here and below.
-            unsafe { store.retire::<D>(&REGISTRY, pin, object) };
-        }
-
-        #[inline]
-        unsafe fn count(store: &Store, pin: &Pin<'static>, by: isize) -> u64 {
-            // SAFETY: see `retire`.
-            unsafe { store.count::<D>(pin, by) }
-        }
-
-        #[inline]
-        unsafe fn tick(store: &Store, pin: &Pin<'static>, clock: u64) {
-            // SAFETY: see `retire`.
-            unsafe { store.tick::<D>(&REGISTRY, pin, clock) };
-        }
-
-        unsafe fn flush(store: &Store) {
-            // SAFETY: see `retire`.
-            unsafe { store.flush::<D>(&REGISTRY, pin) };
-        }
-
-        fn stats(store: &Store) -> Stats {
-            store.stats(&REGISTRY)
-        }
-    }
+    unsafe impl<D: Dispose> Reclaim<D> for Epoch {}
 }

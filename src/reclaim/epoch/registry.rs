@@ -18,7 +18,7 @@ use super::chunks::Chunks;
 use super::fences::Fences;
 use super::slot::{Epoch, Pin, Slot};
 use crate::sync::tally;
-use crate::sync::{AtomicU64, AtomicUsize, Ordering, const_unless_loom};
+use crate::sync::{AtomicU64, AtomicUsize, MODELLED, Ordering, const_unless_loom};
 
 /// How many slots there can be: no more than a map can have bags for.
 const MOST_SLOTS: usize = (1 << 24) - 1;
@@ -32,7 +32,7 @@ const FIRST_SLOTS: usize = 2;
 const LOOKS: usize = 64;
 
 /// By how much `high` is lowered at a time.
-const LOWERED: usize = if cfg!(splitmap_loom) { 1 } else { 64 };
+const LOWERED: usize = if MODELLED { 1 } else { 64 };
 
 /// See the file's header.
 pub struct Registry {
@@ -254,7 +254,7 @@ impl Registry {
         let epoch = self.epoch();
         // First without a fence: all it can do wrong is to refuse, and while a guard is held for
         // long, attempts are many. Models leave it out: it would hide what follows.
-        let refused = cfg!(not(splitmap_loom)) && !self.all_in(epoch);
+        let refused = !MODELLED && !self.all_in(epoch);
         if refused || !self.heavy() {
             self.note_blocked();
             return Attempt {
@@ -275,7 +275,7 @@ impl Registry {
                 Ordering::Release,
                 Ordering::Relaxed,
             );
-            if cfg!(not(splitmap_loom)) {
+            if !MODELLED {
                 self.lower();
             }
             // Relaxed: a statistic.
@@ -330,7 +330,7 @@ fn nanoseconds() -> u64 {
     now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))
 }
 
-#[cfg(all(test, not(any(splitmap_loom, splitmap_shuttle))))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -265,7 +265,7 @@ impl Drop for Pin<'_> {
     }
 }
 
-#[cfg(all(test, not(any(splitmap_loom, splitmap_shuttle))))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -19,15 +19,11 @@ use crate::reclaim::count::Count;
 use crate::reclaim::lazy::LazyBox;
 use crate::reclaim::stack::Stack;
 use crate::stats::Stats;
-use crate::sync::{Ordering, const_unless_loom};
+use crate::sync::{MODELLED, Ordering, SCHEDULED, const_unless_loom};
 
 /// After how many of its writes to a map a thread sees to the epoch: so many that the heavy fence
 /// costs a write next to nothing.
-const WINDOW: u64 = if cfg!(any(splitmap_loom, splitmap_shuttle)) {
-    1
-} else {
-    128
-};
+const WINDOW: u64 = if MODELLED || SCHEDULED { 1 } else { 128 };
 
 /// After how many objects that it has retired, in whatever maps, a thread does so at the latest: one
 /// that writes many maps, each of them rarely, would come to the end of a window in none.
@@ -35,7 +31,7 @@ const RETIREMENTS: usize = WINDOW as usize;
 
 /// How often `flush` tries to advance the epoch. Three times would do if no reader ever came
 /// between; one that is pinned for the moment is gone at a later attempt.
-const ATTEMPTS: usize = if cfg!(splitmap_loom) { 3 } else { 32 };
+const ATTEMPTS: usize = if MODELLED { 3 } else { 32 };
 
 /// See the file's header. Nothing is allocated before the first write.
 pub struct Store {
@@ -169,9 +165,8 @@ impl Bags {
     /// The bags with garbage, but for one.
     fn with_garbage(&self, but: usize) -> impl Iterator<Item = (usize, &Bag)> {
         // Models ask all of them: they do not explore a statistic.
-        self.iter().filter(move |&(index, bag)| {
-            index != but && (cfg!(splitmap_loom) || bag.pending.is_some())
-        })
+        self.iter()
+            .filter(move |&(index, bag)| index != but && (MODELLED || bag.pending.is_some()))
     }
 }
 
@@ -475,7 +470,7 @@ impl Drop for Bags {
     }
 }
 
-#[cfg(all(test, not(any(splitmap_loom, splitmap_shuttle))))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -389,6 +389,51 @@ unsafe impl Reclaimer for Seize {
     fn len(store: &Store) -> usize {
         store.heart.get().map_or(0, |heart| heart.entries.len())
     }
+
+    unsafe fn retire<D: Dispose>(_: &Store, pin: &Pin, object: *mut ()) {
+        let heart = pin.heart;
+        ptr::from_ref(heart).expose_provenance();
+        heart.garbage.count(1);
+        match pin.living() {
+            // SAFETY: unlinked, so nobody who enters after this can reach it; and `release` takes
+            // what is retired for `D`.
+            Some(guard) => unsafe { guard.defer_retire(object, release::<D>) },
+            None => heart.letters.push(Parcel::new::<D>(object)),
+        }
+    }
+
+    unsafe fn count<D: Dispose>(_: &Store, pin: &Pin, by: isize) -> u64 {
+        pin.heart.entries.count(by)
+    }
+
+    #[inline]
+    unsafe fn tick<D: Dispose>(_: &Store, pin: &Pin, _: u64) {
+        // SAFETY: the caller's promise.
+        unsafe { pin.heart.sweep::<D>(pin) };
+    }
+
+    /// Hands over what this thread has gathered, and frees what no guard can see of what was handed
+    /// over: best effort.
+    unsafe fn flush<D: Dispose>(store: &Store) {
+        // What waits in the shelter needs each side to be seen empty, one at a time.
+        for _ in 0..3 {
+            // SAFETY: dropped here.
+            let pin = unsafe { Self::pin(store) };
+            // SAFETY: the caller's promise.
+            unsafe { pin.heart.sweep::<D>(&pin) };
+            if let Some(guard) = pin.living() {
+                guard.flush();
+            }
+        }
+    }
+
+    fn stats(store: &Store) -> Stats {
+        let pending = store.heart.get().map_or(0, |heart| heart.garbage.len());
+        Stats {
+            pending: Some(pending),
+            ..Stats::default()
+        }
+    }
 }
 
 // SAFETY: see `Shelter`. Making, using and dropping such a pin frees nothing, on any thread.
@@ -431,49 +476,4 @@ unsafe fn release<D: Dispose>(object: *mut (), collector: &Collector) {
 
 // SAFETY: as for `Reclaimer`. seize frees within `defer_retire` only if no guard is active, and
 // this pin's own is; so `retire` runs no user code.
-unsafe impl<D: Dispose> Reclaim<D> for Seize {
-    unsafe fn retire(_: &Store, pin: &Pin, object: *mut ()) {
-        let heart = pin.heart;
-        ptr::from_ref(heart).expose_provenance();
-        heart.garbage.count(1);
-        match pin.living() {
-            // SAFETY: unlinked, so nobody who enters after this can reach it; and `release` takes
-            // what is retired for `D`.
-            Some(guard) => unsafe { guard.defer_retire(object, release::<D>) },
-            None => heart.letters.push(Parcel::new::<D>(object)),
-        }
-    }
-
-    unsafe fn count(_: &Store, pin: &Pin, by: isize) -> u64 {
-        pin.heart.entries.count(by)
-    }
-
-    #[inline]
-    unsafe fn tick(_: &Store, pin: &Pin, _: u64) {
-        // SAFETY: the caller's promise.
-        unsafe { pin.heart.sweep::<D>(pin) };
-    }
-
-    /// Hands over what this thread has gathered, and frees what no guard can see of what was handed
-    /// over: best effort.
-    unsafe fn flush(store: &Store) {
-        // What waits in the shelter needs each side to be seen empty, one at a time.
-        for _ in 0..3 {
-            // SAFETY: dropped here.
-            let pin = unsafe { Self::pin(store) };
-            // SAFETY: the caller's promise.
-            unsafe { pin.heart.sweep::<D>(&pin) };
-            if let Some(guard) = pin.living() {
-                guard.flush();
-            }
-        }
-    }
-
-    fn stats(store: &Store) -> Stats {
-        let pending = store.heart.get().map_or(0, |heart| heart.garbage.len());
-        Stats {
-            pending: Some(pending),
-            ..Stats::default()
-        }
-    }
-}
+unsafe impl<D: Dispose> Reclaim<D> for Seize {}

@@ -1,8 +1,9 @@
 use std::rc::Rc;
 
-use splitmap::{Crossbeam, DefaultHashBuilder, HashMap};
+use splitmap::{Crossbeam, HashMap};
 
-// Not even the type exists: what is removed from such a map would be dropped on any thread.
-fn use_here(_: &HashMap<u64, Rc<u64>, DefaultHashBuilder, Crossbeam>) {}
-
-fn main() {}
+// No such map can be made: what is removed from it would be dropped on any thread.
+fn main() {
+    let map = HashMap::<u64, Rc<u64>>::builder().reclaimer::<Crossbeam>().build();
+    assert!(map.is_empty());
+}

@@ -1,0 +1,8 @@
+use splitmap::HashMap;
+
+fn main() {
+    let map = HashMap::from([(1, "one")]);
+    // Dropped at the end of the scope, and not by name.
+    let _held = map.owned_guard();
+    drop(map);
+}
