@@ -32,7 +32,11 @@ use crate::model::stride_bits;
 /// the caches gains most by short chains, and a small table can afford them (`docs/PERFORMANCE.md`).
 ///
 /// Models and schedules count buckets.
-const SPARSE: u32 = if MODELLED || SCHEDULED { 0 } else { 12 };
+const SPARSE: Option<u32> = if MODELLED || SCHEDULED {
+    None
+} else {
+    Some(12)
+};
 
 /// The number of bits in a hash.
 const HASH_BITS: u32 = u64::BITS;
@@ -92,10 +96,9 @@ impl Order {
 
     /// The entries that a table has room for: with more it grows.
     pub(crate) const fn capacity(self) -> usize {
-        if self.0 <= SPARSE && self.0 >= 2 {
-            self.buckets() / 4 * 3
-        } else {
-            self.buckets()
+        match SPARSE {
+            Some(sparse) if self.0 <= sparse => self.buckets() / 4 * 3,
+            _ => self.buckets(),
         }
     }
 
