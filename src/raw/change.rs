@@ -200,9 +200,9 @@ where
     /// Shrinks the table to where it has room for its entries, as after a write that removed many.
     pub(crate) fn fit_to_entries(self) {
         if AUTOMATIC {
-            self.fit(|| crate::raw::resize::with_room(self.pinned.len()));
+            let has_resized = self.fit(|| crate::raw::resize::with_room(self.pinned.len()));
             // Tables that were replaced may wait.
-            self.changed_nothing(true);
+            self.changed_nothing(has_resized);
         }
     }
 }

@@ -84,13 +84,17 @@ where
     }
 
     /// Carries a resize on as far as it can be, and shrinks the table for as long as the buckets are
-    /// left that `least` asks for at that moment.
-    pub(crate) fn fit(self, least: impl Fn() -> usize) {
+    /// left that `least` asks for at that moment. False if there was nothing to do.
+    pub(crate) fn fit(self, least: impl Fn() -> usize) -> bool {
+        let mut has_worked = false;
         loop {
-            while self.help() {}
-            if !self.shrink(least()) {
-                return;
+            while self.help() {
+                has_worked = true;
             }
+            if !self.shrink(least()) {
+                return has_worked;
+            }
+            has_worked = true;
         }
     }
 
@@ -216,6 +220,13 @@ where
                 true
             }
         }
+    }
+
+    /// Makes a stride ready, as a thread does that stops then.
+    #[cfg(test)]
+    pub(crate) fn make_and_finish(self, table: Array<'g, Node<K, V, M>>, stride: Stride) {
+        self.make(table, &stride);
+        table.finish(stride);
     }
 
     /// Ends a resize, all of whose strides are settled.

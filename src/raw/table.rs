@@ -302,11 +302,12 @@ where
         if additional > 0 {
             let guard = LocalGuard::<R>::new(&self.store);
             let section = self.section(guard.pinned(&self.store));
+            let before = self.state.view();
             if !section.reserve(order) {
                 build::no_memory(capacity);
             }
             // The tables that were replaced wait, and perhaps nobody writes.
-            section.changed_nothing(true);
+            section.changed_nothing(self.state.view() != before);
         }
     }
 
@@ -316,9 +317,9 @@ where
         let guard = LocalGuard::<R>::new(&self.store);
         let section = self.section(guard.pinned(&self.store));
         self.state.give_up_floor();
-        section.fit(|| section.pinned.len());
+        let has_resized = section.fit(|| section.pinned.len());
         // As in `reserve`.
-        section.changed_nothing(true);
+        section.changed_nothing(has_resized);
     }
 
     /// Carries a resize on as far as it can be, shrinks a table that is too wide, and frees what no
@@ -560,6 +561,52 @@ mod tests {
             word = head.load();
         }
         assert_eq!(heads, quiet.order().buckets());
+    }
+
+    /// A thread is stopped while it makes a stride of a growth, the table grows over that, and others
+    /// write in the stride before, between and after: whatever is there is found by the quick path.
+    #[test]
+    fn a_growth_over_a_growth_loses_nothing() {
+        const EACH: u64 = 1 << 53;
+        // Of all presence bits, in the first eighth of the hashes: the stride that is late.
+        let hashes = |part: u64| (0..64).map(move |n| n * EACH / 2 + part * EACH / 8 + n % 16);
+        for makes_late_stride_first in [false, true] {
+            let table = Numbers::with_capacity(48);
+            let guard = LocalGuard::<Epoch>::new(table.store());
+            let pinned = guard.pinned(table.store());
+            let section = table.section(pinned);
+            let put = |part| hashes(part).for_each(|hash| insert(&table, hash));
+            put(0);
+            while section.help() {}
+            section.grow(usize::MAX);
+            let growing = table.state.view().newest();
+            let late = growing.claim().expect("nobody else is there");
+            while growing
+                .claim()
+                .map(|stride| section.make_and_finish(growing, stride))
+                .is_some()
+            {}
+            put(1);
+            section.grow(usize::MAX);
+            assert!(table.state.view().chain().count() >= 3);
+            if makes_late_stride_first {
+                section.make_and_finish(growing, late);
+                put(2);
+                while section.help() {}
+            } else {
+                while section.help() {}
+                put(2);
+                section.make_and_finish(growing, late);
+                while section.help() {}
+            }
+            put(3);
+            while section.help() {}
+            assert!(!table.state.view().is_busy());
+            assert_all(&table, (0..4).flat_map(hashes));
+            for hash in (0..4).flat_map(hashes) {
+                remove(&table, hash);
+            }
+        }
     }
 
     #[test]
