@@ -1,6 +1,9 @@
 //! The map: the methods that take a guard. Checks the guard once, hashes the key once, mixes the
 //! hash, and leaves the rest to the core.
 
+mod nodes;
+mod traits;
+
 use std::error::Error;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
@@ -11,10 +14,9 @@ use equivalent::Equivalent;
 use crate::builder::HashMapBuilder;
 use crate::hashing::{DefaultHashBuilder, mix};
 use crate::iter::{Cursor, Drain, IntoIter, Iter, IterMut, Keys, Scan, Values, ValuesMut};
-use crate::raw::{Computed, Decision, Inserted, Node, Removal, Retired, Table};
+use crate::raw::{Inserted, Node, Table};
 use crate::reclaim::{
-    DefaultReclaimer, Guard, LocalGuard, OwnedGuard, Pinned, Protected, Reclaim, ReclaimOwned,
-    Reclaimer,
+    DefaultReclaimer, Guard, LocalGuard, OwnedGuard, Pinned, Protected, ReclaimOwned, Reclaimer,
 };
 use crate::stats::Stats;
 
@@ -911,90 +913,6 @@ where
         }
     }
 
-    /// As `try_insert_hashed`, for a large value. Never inlined: its copies are its own.
-    #[inline(never)]
-    fn try_insert_large<'g>(
-        &'g self,
-        hash: u64,
-        key: K,
-        value: V,
-        guard: &'g impl Guard<R>,
-    ) -> Result<&'g Node<K, V>, OccupiedError<'g, K, V>> {
-        if let Some(node) = self.find_hashed(hash, &key, guard) {
-            return Err(OccupiedError {
-                key,
-                not_inserted: value,
-                current: node.value(),
-            });
-        }
-        self.insert_absent(Node::new(hash, key, value), guard)
-            .map_err(|(present, node)| {
-                let (key, not_inserted) = node.into_entry();
-                OccupiedError {
-                    key,
-                    not_inserted,
-                    current: present.value(),
-                }
-            })
-    }
-
-    /// As `get_or_insert_hashed`, for a large value: the node, and whether it is new.
-    #[inline(never)]
-    fn get_or_insert_large<'g>(
-        &'g self,
-        hash: u64,
-        key: K,
-        make: impl FnOnce() -> V,
-        guard: &'g impl Guard<R>,
-    ) -> (&'g Node<K, V>, bool) {
-        if let Some(node) = self.find_hashed(hash, &key, guard) {
-            return (node, false);
-        }
-        match self.insert_absent(Node::new(hash, key, make()), guard) {
-            Ok(node) => (node, true),
-            Err((node, _)) => (node, false),
-        }
-    }
-
-    /// Watches what the calling thread itself does to a hash.
-    pub(crate) fn watch(&self, hash: u64) -> crate::raw::Watch {
-        self.table.watch(hash)
-    }
-
-    /// The core's `exchange`.
-    #[expect(clippy::type_complexity, reason = "a node in, or the node back")]
-    pub(crate) fn exchange<'g>(
-        &'g self,
-        seen: &'g Node<K, V>,
-        node: Box<Node<K, V>>,
-        guard: &'g impl Guard<R>,
-    ) -> Result<&'g Node<K, V>, (Option<&'g Node<K, V>>, Box<Node<K, V>>)> {
-        self.write(guard, |table, pinned| table.exchange(seen, node, pinned))
-    }
-
-    /// The core's `insert_absent`.
-    #[expect(clippy::type_complexity, reason = "a node in, or the node back")]
-    pub(crate) fn insert_absent<'g>(
-        &'g self,
-        node: Box<Node<K, V>>,
-        guard: &'g impl Guard<R>,
-    ) -> Result<&'g Node<K, V>, (&'g Node<K, V>, Box<Node<K, V>>)> {
-        self.write(guard, |table, pinned| table.insert_absent(node, pinned))
-    }
-
-    /// The core's `get_or_insert`.
-    fn inserted<'g, F: FnOnce() -> V>(
-        &'g self,
-        hash: u64,
-        key: K,
-        make: F,
-        guard: &'g impl Guard<R>,
-    ) -> Inserted<'g, K, V, (), F> {
-        self.write(guard, |table, pinned| {
-            table.get_or_insert(hash, key, make, pinned)
-        })
-    }
-
     /// Removes a key. Its value is returned; it is freed some time after the last guard that can
     /// see it is gone.
     ///
@@ -1011,36 +929,6 @@ where
         Q: Equivalent<K> + Hash + ?Sized,
     {
         self.remove_entry(key, guard).map(|(_, value)| value)
-    }
-
-    /// The core's `remove_if`, for a closure that sees the node.
-    pub(crate) fn removal<'g, Q>(
-        &'g self,
-        hash: u64,
-        key: &Q,
-        condemns: impl FnMut(&'g Node<K, V>) -> bool,
-        guard: &'g impl Guard<R>,
-    ) -> Removal<'g, Node<K, V>>
-    where
-        Q: Equivalent<K> + ?Sized,
-    {
-        let matches = |k: &K| key.equivalent(k);
-        self.write(guard, |table, pinned| {
-            table.remove_if(hash, matches, condemns, pinned)
-        })
-    }
-
-    /// The core's `compute`, for a closure that sees the node, and the value that it gave before.
-    pub(crate) fn computed<'g, T>(
-        &'g self,
-        hash: u64,
-        key: K,
-        decide: impl FnMut(Option<&'g Node<K, V>>, Option<V>) -> Decision<V, T>,
-        guard: &'g impl Guard<R>,
-    ) -> Computed<'g, K, V, (), T> {
-        self.write(guard, |table, pinned| {
-            table.compute(hash, key, decide, pinned)
-        })
     }
 
     /// Removes a key. Its entry is returned: as [`remove`](Self::remove).
@@ -1060,138 +948,6 @@ where
     {
         let node = self.removal(self.hash(key), key, |_| true, guard).ok()??;
         Some((node.key(), node.value()))
-    }
-}
-
-impl<K, V, S, R> Default for HashMap<K, V, S, R>
-where
-    S: Default,
-    R: Reclaim<Retired<K, V>>,
-{
-    /// An empty map. Allocates nothing, unless the hash builder does.
-    fn default() -> Self {
-        HashMap::of(Table::with_capacity(0), S::default())
-    }
-}
-
-impl<K, V, S, R> fmt::Debug for HashMap<K, V, S, R>
-where
-    K: fmt::Debug,
-    V: fmt::Debug,
-    R: Reclaimer,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter(&self.guard())).finish()
-    }
-}
-
-impl<K, V, S, R> Clone for HashMap<K, V, S, R>
-where
-    K: Clone,
-    V: Clone,
-    S: Clone,
-    R: Reclaim<Retired<K, V>>,
-{
-    /// A map with clones of the entries: of all that are present throughout, as
-    /// [`iter`](Self::iter) yields them.
-    fn clone(&self) -> Self {
-        let guard = self.guard();
-        let copy =
-            |node: &Node<K, V>| Node::new(node.hash(), node.key().clone(), node.value().clone());
-        let nodes = self
-            .table
-            .walk(0, self.protected(&guard))
-            .map(copy)
-            .collect();
-        HashMap::of(Table::from_sorted(nodes), self.hash_builder.clone())
-    }
-}
-
-impl<K, V, S, R> PartialEq for HashMap<K, V, S, R>
-where
-    K: Hash + Eq,
-    V: PartialEq,
-    S: BuildHasher,
-    R: Reclaimer,
-{
-    /// Whether both have the same keys with equal values. Not one instant if others write.
-    fn eq(&self, other: &Self) -> bool {
-        let (ours, theirs) = (self.guard(), other.guard());
-        self.len() == other.len()
-            && self
-                .iter(&ours)
-                .all(|(key, value)| other.get(key, &theirs) == Some(value))
-    }
-}
-
-impl<K, V, S, R> Eq for HashMap<K, V, S, R>
-where
-    K: Hash + Eq,
-    V: Eq,
-    S: BuildHasher,
-    R: Reclaimer,
-{
-}
-
-impl<'m, K, V, S, R> IntoIterator for &'m mut HashMap<K, V, S, R>
-where
-    R: Reclaimer,
-{
-    type Item = (&'m K, &'m mut V);
-    type IntoIter = IterMut<'m, K, V>;
-
-    fn into_iter(self) -> IterMut<'m, K, V> {
-        self.iter_mut()
-    }
-}
-
-impl<K, V, S, R> IntoIterator for HashMap<K, V, S, R>
-where
-    R: Reclaimer,
-{
-    type Item = (K, V);
-    type IntoIter = IntoIter<K, V>;
-
-    /// Takes the map apart. What was removed from it and is not freed yet is freed first.
-    ///
-    /// # Panics
-    ///
-    /// If the destructor of an entry that was removed does. All entries are dropped then.
-    ///
-    /// ```
-    /// let map = splitmap::HashMap::from([(1, String::from("one"))]);
-    /// let entries: Vec<(i32, String)> = map.into_iter().collect();
-    /// assert_eq!(entries, [(1, String::from("one"))]);
-    /// ```
-    fn into_iter(self) -> IntoIter<K, V> {
-        let (nodes, len) = self.table.into_nodes();
-        IntoIter::new(nodes, len)
-    }
-}
-
-impl<K, V, S, R> FromIterator<(K, V)> for HashMap<K, V, S, R>
-where
-    K: Hash + Eq,
-    S: BuildHasher + Default,
-    R: Reclaim<Retired<K, V>>,
-{
-    /// A map of the items, of equal keys the last, with its value: sorted by hash and linked with plain stores,
-    /// which is faster than inserting them.
-    fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
-        let hash_builder = S::default();
-        let node = |(key, value)| Node::new(mix(hash_builder.hash_one(&key)), key, value);
-        let table = Table::from_nodes(entries.into_iter().map(node).collect());
-        HashMap::of(table, hash_builder)
-    }
-}
-
-impl<K, V, const N: usize> From<[(K, V); N]> for HashMap<K, V>
-where
-    K: Hash + Eq,
-    DefaultReclaimer: Reclaimer,
-{
-    fn from(entries: [(K, V); N]) -> Self {
-        entries.into_iter().collect()
     }
 }
 

@@ -283,21 +283,14 @@ where
             return;
         }
         let replaced = view.newest().replaced();
-        if !replaced.is_last {
-            // Twins of several tables may stand side by side.
-            let orders = view.chain().skip(1).map(|member| member.array.order());
-            let older = orders.max().unwrap_or(order);
-            for bucket in strides.buckets(stride, older) {
-                let key = older.key(bucket);
-                self.unlink_heads(view, key, key);
-            }
-            return;
-        }
-        let older = replaced.array.order();
+        let orders = view.chain().skip(1).map(|member| member.array.order());
+        let older = orders.max().unwrap_or(order);
         for bucket in strides.buckets(stride, older) {
             let key = older.key(bucket);
             let before = key.checked_sub(1).and_then(|hash| view.own_head(hash));
-            if let Some(before) = before
+            // In a longer chain twins of several tables may stand side by side.
+            if replaced.is_last
+                && let Some(before) = before
                 && let Some(head) = replaced.head_of(key)
                 && Self::quick_unlink_head(before, head, key)
             {
