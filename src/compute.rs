@@ -3,8 +3,8 @@
 //!
 //! A value is never changed in place: a closure sees the current one and says what is to be there
 //! instead, and one compare-and-swap puts it there if the current one still is. If not, the closure
-//! is asked again, with the newer value. It is asked once for each value that it meets, so without
-//! others at the same key once.
+//! is called again, with the newer value. It is called once for each value that it meets: so once, if
+//! no other thread changes the key.
 
 #![forbid(unsafe_code)]
 

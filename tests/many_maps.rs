@@ -1,6 +1,6 @@
 //! Guarantee F with many maps that are written rarely: what waits in all of them together is bounded
 //! by what a thread retires in a few epochs, and not by what it takes in each map alone. And one call
-//! frees what waits in all that are enrolled, whoever holds them, and also while they are dropped.
+//! frees what waits in all that are enrolled, on any thread, and also while they are dropped.
 //!
 //! The epoch belongs to the process: each test has one of its own.
 
@@ -114,7 +114,7 @@ fn one_call_frees_what_was_left_in_all_maps() {
     assert_eq!((waiting(&maps), set.stats().pending), (0, Some(0)));
 }
 
-/// What a guard may see stays, whoever flushes.
+/// What a guard may see stays, whichever thread flushes.
 #[test]
 fn a_guard_keeps_what_it_sees() {
     if !own_process::is_for("a_guard_keeps_what_it_sees") {

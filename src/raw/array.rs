@@ -478,8 +478,8 @@ impl<N> NewArray<N> {
     }
 
     /// A complete table, all of whose heads are linked; `None` as in
-    /// [`replacing`](Self::replacing). Each bucket is asked for its contents, the last in the list
-    /// first: given where the list goes on behind the bucket, `fill` says how its head's word begins.
+    /// [`replacing`](Self::replacing). `fill` is called for each bucket, the last in the list
+    /// first: it gets the word that leads behind the bucket, and returns that of the bucket's head.
     pub(crate) fn filled<'a>(
         order: Order,
         mut fill: impl FnMut(usize, Word<'a, N>) -> Word<'a, N>,

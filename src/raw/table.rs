@@ -244,7 +244,7 @@ where
         }
     }
 
-    /// Removes every entry that `keep` refuses: each that is present throughout is asked for once.
+    /// Removes every entry that `keep` refuses. It is called once for each that is present throughout.
     pub(crate) fn retain(&self, mut keep: impl FnMut(&K, &V) -> bool, pinned: Pinned<'_, '_, R>) {
         let section = self.section(pinned);
         let mut walk = Walk::new(0, &self.state);

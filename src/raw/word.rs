@@ -94,9 +94,9 @@ pub(crate) struct Word<'g, N> {
     _target: PhantomData<&'g N>,
 }
 
-// SAFETY: as `&'g N`: whoever has it can read what it leads to, and nothing else. That stays while the
+// SAFETY: as `&'g N`: a thread that has it can read what it leads to, and nothing else. That stays while the
 // guard of `'g` lives, whichever thread that is of: what a guard protects is what could be reached when
-// it was made, and what is retired later (the contract of `reclaim`), whoever reads it. The reads of
+// it was made, and what is retired later (the contract of `reclaim`), on any thread. The reads of
 // another thread happen after the guard was made, as the word came from its thread; and before it is
 // gone, as a guard that is borrowed for `'g` is not dropped before.
 unsafe impl<N: Sync> Send for Word<'_, N> {}

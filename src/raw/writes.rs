@@ -18,7 +18,7 @@ pub(crate) enum Inserted<'g, K, V, M, F> {
     },
 }
 
-/// What is to become of a key.
+/// What a closure wants done with a key.
 pub(crate) enum Decision<V, T> {
     /// This is its value.
     Put(V),

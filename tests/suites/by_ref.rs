@@ -109,7 +109,7 @@ fn a_set_makes_a_value_only_if_it_is_absent() {
     assert_eq!((made(), set.len()), ((0, 0), 1));
 }
 
-/// Another thread writes the key while a closure runs: the closure is asked again, for what is there
+/// Another thread writes the key while a closure runs: the closure is called again, for what is there
 /// then, and a key or value that is made once is kept.
 #[test]
 fn who_is_overtaken_asks_again() {

@@ -138,7 +138,7 @@ impl Bag {
     /// As `change`, for what may call the allocator: `work` is done to garbage that is not in the bag.
     ///
     /// `spill` gets the garbage for which there is no place afterwards: what the allocator's own
-    /// operations have put here meanwhile; or all of it, while somebody else may have the contents.
+    /// operations have put here meanwhile; or all of it, while another thread may have the contents.
     ///
     /// # Safety
     ///
@@ -178,7 +178,7 @@ impl Bag {
         unsafe { self.with(change) }
     }
 
-    /// The owner's access: `None` while somebody else may have it.
+    /// The owner's access: `None` while another thread may have it.
     ///
     /// # Safety
     ///

@@ -40,7 +40,7 @@ lazy_static! {
 /// the process lasts.
 pub(crate) unsafe fn enroll<D: Dispose>(store: &Store) {
     fn flush<D: Dispose>(bags: &Bags) {
-        // SAFETY: by the promise of whoever has enrolled these bags.
+        // SAFETY: the promise of `enroll`'s caller.
         unsafe { bags.flush::<D>(&REGISTRY, pin as fn() -> Pin<'static>) };
     }
 
@@ -54,7 +54,7 @@ pub(crate) unsafe fn enroll<D: Dispose>(store: &Store) {
 /// [`HashMap::enroll`](crate::HashMap::enroll) enrolls a map.
 ///
 /// For a program of many maps, each of which is written rarely: a map is freed from by its own writes,
-/// so what was removed from one that nobody writes any more waits until somebody calls
+/// so what was removed from one that is not written any more waits for a call of
 /// [`flush`](crate::HashMap::flush), which takes the map, or this, which takes none. What is said at
 /// `flush` holds here: call it without a guard in hand. Other than `flush` it shrinks no table.
 ///

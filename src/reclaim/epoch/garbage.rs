@@ -215,7 +215,7 @@ mod tests {
         assert_eq!((garbage.len(), garbage.pop_any()), (0, None));
     }
 
-    /// Whoever writes once an epoch, and frees two at a time, keeps what a few epochs bring.
+    /// A thread that writes once an epoch, and frees two at a time, keeps what a few epochs bring.
     #[test]
     fn one_an_epoch_do_not_wait_for_a_batch_to_be_full() {
         let mut garbage = Garbage::default();

@@ -73,7 +73,7 @@ pub struct Slot {
     fences: Fences,
     index: usize,
     /// What was retired here, in whatever map, since the last window began. This and the next are used
-    /// by whoever is pinned here alone.
+    /// only by the thread that is pinned here.
     retired: tally::AtomicUsize,
     /// The word of the epoch at the last end of a window.
     seen: tally::AtomicU64,

@@ -327,7 +327,7 @@ impl Store {
         }
     }
 
-    /// The bags, for whoever may free what is in them. Makes them first if need be.
+    /// A handle to the bags, for `flush_all`. Makes the bags first if need be.
     #[cfg(not(splitmap_loom))]
     pub(crate) fn weak<D: Dispose>(&self) -> Weak<Bags> {
         self.bags::<D>();
@@ -428,7 +428,7 @@ impl Drop for Haul<'_> {
 }
 
 impl Drop for Bags {
-    /// Frees all garbage: with the store, or, if somebody flushes an enrolled map while it is dropped,
+    /// Frees all garbage: with the store, or, if `flush_all` is at an enrolled map while it is dropped,
     /// when that is done. A destructor that panics keeps no other from being run; a second panic
     /// ends the process, as everywhere.
     fn drop(&mut self) {
