@@ -757,8 +757,9 @@ where
         value: V,
         guard: &'g impl Guard<R>,
     ) -> Option<&'g V> {
-        let node = Node::new(hash, key, value);
-        let old = self.write(guard, |table, pinned| table.insert(node, pinned));
+        let old = self.write(guard, |table, pinned| {
+            table.insert(hash, key, value, pinned)
+        });
         old.map(Node::value)
     }
 

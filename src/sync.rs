@@ -55,7 +55,7 @@ pub(crate) use const_unless_loom;
 
 /// Counters that are statistics: never explored by a model.
 pub(crate) mod tally {
-    pub(crate) use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize};
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
 }
 
 /// A cell that one thread at a time may use, by the protocol of whoever owns it.

@@ -2,6 +2,8 @@
 
 fn main() {
     for cfg in [
+        "fuzzing",
+        "splitmap_boxes",
         "splitmap_doubling",
         "splitmap_leak",
         "splitmap_loom",

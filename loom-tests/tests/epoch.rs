@@ -851,6 +851,30 @@ fn flush_flush() {
         });
 }
 
+/// An owner that takes spare memory // a flush, which gives it back.
+#[test]
+fn spare_and_flush() {
+    Model::new("spare_and_flush")
+        .bound(3)
+        .full_unbounded()
+        .reach(["taken", "given back"])
+        .run(|seen| {
+            let world = World::new();
+            let (owner, flushing) = (writer(&world), world.enter());
+            let entry = world.entry();
+            owner.pin().remove(&entry);
+            (0..3).for_each(|_| assert!(world.advance()));
+            owner.pin().tick();
+            assert!(entry.is_freed());
+            let (was_taken, ()) = duel(
+                move || owner.pin().use_spare(),
+                || flushing.flush(),
+            );
+            seen.record(if was_taken { "taken" } else { "given back" });
+            world.end();
+        });
+}
+
 /// A flush // a writer // a reader. In the middle: the writer is pinned.
 #[test]
 fn flush_read() {

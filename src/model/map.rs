@@ -81,10 +81,6 @@ impl Map {
         self.table.section(self.pinned(pin))
     }
 
-    fn node(key: Key, value: u64) -> Box<Node<Key, u64>> {
-        Node::new(key.hash(), key, value)
-    }
-
     /// `get`.
     pub fn get(&self, key: impl Into<Key>, pin: &Pin) -> Option<u64> {
         let key = key.into();
@@ -96,9 +92,9 @@ impl Map {
 
     /// `insert`: the value that was replaced.
     pub fn insert(&self, key: impl Into<Key>, value: u64, pin: &Pin) -> Option<u64> {
-        let node = Map::node(key.into(), value);
+        let key = key.into();
         self.table
-            .insert(node, self.pinned(pin))
+            .insert(key.hash(), key, value, self.pinned(pin))
             .map(|old| *old.value())
     }
 

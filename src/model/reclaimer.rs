@@ -115,6 +115,7 @@ unsafe impl Reclaimer for Model {
 
     type Store = Store;
     type Pin = Pin;
+    type Place<'p> = ();
 
     fn store() -> Store {
         Store::default()
@@ -140,7 +141,9 @@ unsafe impl Reclaimer for Model {
         usize::try_from(open(&store.0).entries).unwrap_or(0)
     }
 
-    unsafe fn retire<D: Dispose>(store: &Store, _: &Pin, address: *mut ()) {
+    unsafe fn place<'p>(_: &'p Store, _: &Pin) {}
+
+    unsafe fn retire<D: Dispose>(store: &Store, _: &Pin, (): (), address: *mut ()) {
         // Fence: see `enter`.
         fence(Ordering::SeqCst);
         let mut books = open(&store.0);
@@ -160,14 +163,14 @@ unsafe impl Reclaimer for Model {
         });
     }
 
-    unsafe fn count<D: Dispose>(store: &Store, _: &Pin, by: isize) -> u64 {
+    unsafe fn count<D: Dispose>(store: &Store, _: &Pin, (): (), by: isize) -> u64 {
         let mut books = open(&store.0);
         books.entries += by;
         books.writes += 1;
         books.writes
     }
 
-    unsafe fn tick<D: Dispose>(store: &Store, _: &Pin, _: u64) {
+    unsafe fn tick<D: Dispose>(store: &Store, _: &Pin, (): (), _: u64) {
         store.condemn_ripe();
     }
 

@@ -10,6 +10,7 @@ use std::ptr;
 
 use crate::raw::node::Node;
 use crate::raw::order::Order;
+use crate::raw::read::is_surely_absent;
 use crate::raw::reentry::{Watch, note};
 use crate::raw::retired::Retired;
 use crate::raw::section::{Find, Replaced, Section};
@@ -18,6 +19,9 @@ use crate::reclaim::Reclaimer;
 
 /// Whether writers resize the table by themselves. A model says when.
 const AUTOMATIC: bool = !MODELLED;
+
+/// Of how many writes one looks at the length, at the most.
+const LOOK: u64 = 4;
 
 /// What a write does with its key.
 pub(crate) enum Plan<K, V, M> {
@@ -38,10 +42,42 @@ pub(crate) enum Outcome<'g, K, V, M> {
     Left(Option<&'g Node<K, V, M>>),
 }
 
+/// What a turn of a write begins with.
+struct Turn<'g, K, V, M> {
+    view: View<'g, Node<K, V, M>>,
+    plan: Option<Plan<K, V, M>>,
+    /// What `plan` was decided for.
+    seen: *const Node<K, V, M>,
+    /// A search has retired what others have marked.
+    retired: bool,
+}
+
+impl<K, V, M> Turn<'_, K, V, M> {
+    /// The node that is to be linked.
+    fn put(&self) -> Option<&Node<K, V, M>> {
+        match &self.plan {
+            Some(Plan::Put(node)) => Some(node),
+            _ => None,
+        }
+    }
+}
+
+/// A turn that came to nothing.
+struct Failed<'g, K, V, M> {
+    /// The next one.
+    turn: Turn<'g, K, V, M>,
+    /// Where another write has come between: the node of the key, if it was present.
+    at: Option<Option<&'g Node<K, V, M>>>,
+    /// A key that was compared and is another; or null.
+    other: *const K,
+}
+
 /// A kind of write.
 pub(crate) trait Change<'g, K, V, M> {
     /// The methods of the map that run it, for messages.
     const CALL: &'static str;
+    /// It changes nothing where the key is absent.
+    const NEEDS_KEY: bool = false;
 
     /// Whether this is the key of the write. It is in `put`, where a node was made.
     fn is_key(&self, key: &K, put: Option<&Node<K, V, M>>) -> bool;
@@ -54,14 +90,15 @@ pub(crate) trait Change<'g, K, V, M> {
     ) -> Plan<K, V, M>;
 }
 
-/// Whether the write that is counted by `clock` looks at the length. A counter's
-/// writes look at powers of two: often at first, since many threads may each write little. Then one in a quarter of
-/// the buckets does, so that a small table is not overrun, and at least one in a number that makes
-/// the look free: it has to read a counter for each of so many participants.
+/// Whether the write that is counted by `clock` looks at the length: so many that a small table is
+/// not overrun, one in a quarter of the buckets; and so few that the look, which reads a counter for
+/// each participant, costs a write next to nothing. The first write of a thread does, and its next ones
+/// at powers of two, since many threads may each write little.
 fn looks(clock: u64, order: Order, participants: impl FnOnce() -> usize) -> bool {
-    let is_at = |period: usize| clock & (period.next_power_of_two() as u64 - 1) == 0;
-    clock.is_power_of_two()
-        || is_at((order.buckets() / 4).clamp(4, 64)) && is_at((participants() / 16).min(256))
+    let is_at = |period: usize| clock & (period as u64 - 1) == 0;
+    let is_by_buckets = is_at((order.buckets() / 4).clamp(LOOK as usize, 64));
+    let is_by_participants = || is_at((participants() / 16).min(256).next_power_of_two());
+    clock.is_power_of_two() || is_by_buckets && is_by_participants()
 }
 
 impl<'g, K, V, M, R> Section<'_, 'g, K, V, M, R>
@@ -69,78 +106,137 @@ where
     R: Reclaimer,
 {
     /// Runs a write to its end, beginning with `plan`, if there is one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn change<C: Change<'g, K, V, M>>(
         self,
         hash: u64,
-        mut plan: Option<Plan<K, V, M>>,
+        plan: Option<Plan<K, V, M>>,
         change: &mut C,
     ) -> Outcome<'g, K, V, M> {
-        let mut view = self.state.view();
-        // What `plan` was decided for.
-        let mut seen: *const Node<K, V, M> = ptr::null();
-        let mut retired = false;
-        let mut watch: Option<Watch> = None;
-        loop {
-            let put = match &plan {
-                Some(Plan::Put(node)) => Some(&**node),
-                _ => None,
-            };
-            let searched = self.find(view, hash, |key| change.is_key(key, put));
-            retired |= searched.retired;
-            let node = match &searched.find {
-                Find::Found(found) => Some(found.node),
-                Find::Absent(_) => None,
-            };
-            let address = node.map_or(ptr::null(), ptr::from_ref);
-            let decided = match plan {
-                Some(plan) if address == seen => plan,
-                Some(Plan::Put(unused)) => change.decide(node, Some(unused)),
-                _ => change.decide(node, None),
-            };
+        let turn = Turn {
+            view: self.state.view(),
+            plan,
+            seen: ptr::null(),
+            retired: false,
+        };
+        let is_key = |key: &K| change.is_key(key, turn.put());
+        let again = match Self::find_undisturbed(turn.view, hash, is_key, C::NEEDS_KEY) {
+            Ok(find) => match self.turn(hash, turn, find, change) {
+                Ok(outcome) => return outcome,
+                Err(failed) => failed,
+            },
+            Err(_) if C::NEEDS_KEY && is_surely_absent(turn.view, hash) => {
+                return Outcome::Left(None);
+            }
+            Err(other) => Failed {
+                turn,
+                at: None,
+                other,
+            },
+        };
+        self.change_anyway(hash, again, change)
+    }
 
-            seen = address;
-            plan = match (decided, searched.find) {
-                (Plan::Put(new), Find::Found(found)) => match self.replace(&found, new) {
-                    Ok(replaced) => {
-                        drop(watch);
-                        note(self.state, hash, Some(replaced.old), Some(replaced.new));
-                        self.written(view, 0);
-                        return Outcome::Replaced(replaced);
-                    }
-                    Err(new) => Some(Plan::Put(new)),
-                },
-                (Plan::Put(new), Find::Absent(_)) if view.is_empty() => {
-                    // The first write of the map: what was found is in no table of its own.
-                    self.state.occupied();
-                    Some(Plan::Put(new))
-                }
-                (Plan::Put(new), Find::Absent(cursor)) => match self.link(cursor, new) {
-                    Ok(new) => {
-                        drop(watch);
-                        note(self.state, hash, None, Some(new));
-                        self.written(view, 1);
-                        return Outcome::Inserted(new);
-                    }
-                    Err(new) => Some(Plan::Put(new)),
-                },
-                (Plan::Remove, Find::Found(found)) => {
-                    if self.remove(&found) {
-                        drop(watch);
-                        note(self.state, hash, Some(found.node), None);
-                        self.written(view, -1);
-                        return Outcome::Removed(found.node);
-                    }
-                    Some(Plan::Remove)
-                }
-                (Plan::Remove, Find::Absent(_)) | (Plan::Leave, _) => {
-                    self.changed_nothing(retired);
-                    return Outcome::Left(node);
-                }
+    /// As `change`, where a resize is under way, or another thread has come between.
+    #[cold]
+    #[inline(never)]
+    fn change_anyway<C: Change<'g, K, V, M>>(
+        self,
+        hash: u64,
+        mut failed: Failed<'g, K, V, M>,
+        change: &mut C,
+    ) -> Outcome<'g, K, V, M> {
+        let mut watch = None;
+        loop {
+            let Failed {
+                mut turn,
+                at,
+                other,
+            } = failed;
+            if let Some(node) = at {
+                watch = Some(self.watch(watch, hash, node, C::CALL));
+            }
+            let is_key = |key: &K| !ptr::eq(key, other) && change.is_key(key, turn.put());
+            let searched = self.find(turn.view, hash, is_key);
+            turn.retired |= searched.retired;
+            failed = match self.turn(hash, turn, searched.find, change) {
+                Ok(outcome) => return outcome,
+                Err(failed) => failed,
             };
-            view = self.state.view();
-            watch = Some(self.watch(watch, hash, node, C::CALL));
         }
+    }
+
+    /// Decides for what a search has found, and does it, if nothing has changed there. Else what the
+    /// next turn begins with.
+    #[inline(always)]
+    fn turn<C: Change<'g, K, V, M>>(
+        self,
+        hash: u64,
+        Turn {
+            view,
+            plan,
+            seen,
+            retired,
+        }: Turn<'g, K, V, M>,
+        find: Find<'g, Node<K, V, M>>,
+        change: &mut C,
+    ) -> Result<Outcome<'g, K, V, M>, Failed<'g, K, V, M>> {
+        let node = match &find {
+            Find::Found(found) => Some(found.node),
+            Find::Absent(_) => None,
+        };
+        let address = node.map_or(ptr::null(), ptr::from_ref);
+        let decided = match plan {
+            Some(plan) if address == seen => plan,
+            Some(Plan::Put(unused)) => change.decide(node, Some(unused)),
+            _ => change.decide(node, None),
+        };
+        let plan = match (decided, find) {
+            (Plan::Put(new), Find::Found(found)) => match self.replace(&found, new) {
+                Ok(replaced) => {
+                    note(self.state, hash, Some(replaced.old), Some(replaced.new));
+                    self.written(view, 0);
+                    return Ok(Outcome::Replaced(replaced));
+                }
+                Err(new) => Plan::Put(new),
+            },
+            (Plan::Put(new), Find::Absent(_)) if view.is_empty() => {
+                // The first write of the map: what was found is in no table of its own.
+                self.state.occupied();
+                Plan::Put(new)
+            }
+            (Plan::Put(new), Find::Absent(cursor)) => match self.link(cursor, new) {
+                Ok(new) => {
+                    note(self.state, hash, None, Some(new));
+                    self.written(view, 1);
+                    return Ok(Outcome::Inserted(new));
+                }
+                Err(new) => Plan::Put(new),
+            },
+            (Plan::Remove, Find::Found(found)) => {
+                if self.remove(&found) {
+                    note(self.state, hash, Some(found.node), None);
+                    self.written(view, -1);
+                    return Ok(Outcome::Removed(found.node));
+                }
+                Plan::Remove
+            }
+            (Plan::Remove, Find::Absent(_)) | (Plan::Leave, _) => {
+                self.changed_nothing(retired);
+                return Ok(Outcome::Left(node));
+            }
+        };
+        let next = Turn {
+            view: self.state.view(),
+            plan: Some(plan),
+            seen: address,
+            retired,
+        };
+        Err(Failed {
+            turn: next,
+            at: Some(node),
+            other: ptr::null(),
+        })
     }
 
     /// Makes a write that has failed at `node` watch what its own thread does in the next turn.
@@ -181,20 +277,34 @@ where
     /// where reads are slower.
     ///
     /// `view` may be a little old: that delays the resize by a write.
+    #[inline(always)]
     pub(crate) fn written(self, view: View<'g, Node<K, V, M>>, by: isize) {
         let clock = self.pinned.count::<Retired<K, V, M>>(by);
-        if AUTOMATIC {
-            if view.is_busy() {
-                self.help();
-            }
-            // After any kind of write: every n-th one may happen to be another than the kind that
-            // asks for it.
-            let participants = || self.pinned.protected().participants().unwrap_or(0);
-            if looks(clock, view.order(), participants) {
-                self.resize(self.pinned.len());
-            }
+        if AUTOMATIC && (view.is_busy() || self.looks(view, clock)) {
+            self.carry_on(view, clock);
         }
         self.pinned.tick::<Retired<K, V, M>>(clock);
+    }
+
+    /// Carries a resize on that is under way, and begins one if the length asks for it.
+    ///
+    /// After any kind of write: every n-th one may happen to be another than the kind that asks for
+    /// it.
+    #[inline(never)]
+    fn carry_on(self, view: View<'g, Node<K, V, M>>, clock: u64) {
+        if view.is_busy() {
+            self.help();
+        }
+        if self.looks(view, clock) {
+            self.resize(self.pinned.len());
+        }
+    }
+
+    /// Whether the write that is counted by `clock` looks at the length.
+    #[inline(always)]
+    fn looks(self, view: View<'g, Node<K, V, M>>, clock: u64) -> bool {
+        let participants = || self.pinned.protected().participants().unwrap_or(0);
+        clock & (LOOK - 1) == 0 && looks(clock, view.order(), participants)
     }
 
     /// Shrinks the table to where it has room for its entries, as after a write that removed many.

@@ -5,6 +5,8 @@
 //! Only `next` changes once a node is published. The entry is read through shared references
 //! alone until the node is freed, so a `&V` stays where it is for as long as its guard lives.
 
+use std::mem::MaybeUninit;
+
 use crate::raw::link::{Link, Linked};
 use crate::raw::word::{Word, check_address};
 
@@ -33,15 +35,33 @@ impl<K, V, M: Default> Node<K, V, M> {
     ///
     /// If the allocator's address does not fit a link; the entry is dropped then.
     pub(crate) fn new(hash: u64, key: K, value: V) -> Box<Self> {
-        let node = Box::new(Node {
-            next: Link::new(Word::END),
-            hash,
-            meta: M::default(),
-            key,
-            value,
-        });
-        check_address(&raw const *node);
-        node
+        Self::new_in(Self::vacant(), hash, key, value)
+    }
+
+    /// Memory for a node.
+    ///
+    /// # Panics
+    ///
+    /// As `new`.
+    pub(crate) fn vacant() -> Box<MaybeUninit<Self>> {
+        let memory = Box::new_uninit();
+        check_address(memory.as_ptr());
+        memory
+    }
+
+    /// As `new`, in memory for a node.
+    #[inline(always)]
+    pub(crate) fn new_in(memory: Box<MaybeUninit<Self>>, hash: u64, key: K, value: V) -> Box<Self> {
+        Box::write(
+            memory,
+            Node {
+                next: Link::new(Word::END),
+                hash,
+                meta: M::default(),
+                key,
+                value,
+            },
+        )
     }
 }
 

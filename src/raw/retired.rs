@@ -5,6 +5,8 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
 
 use crate::raw::array::{ALIGN, Array};
 use crate::raw::chain::UnlinkedArray;
@@ -35,7 +37,59 @@ impl<K, V, M> fmt::Debug for Retired<K, V, M> {
     }
 }
 
+/// The memory of a node.
+type Vacant<K, V, M> = MaybeUninit<Node<K, V, M>>;
+
+/// Whether the memory of a freed node is used for the next one. Not under tools that watch the
+/// allocator for uses after free.
+const REUSES: bool = !cfg!(any(
+    fuzzing,
+    miri,
+    splitmap_boxes,
+    splitmap_loom,
+    splitmap_shuttle
+));
+
+/// What a byte of a freed node is set to, where it may help to find a use after free.
+const FREED: u8 = 0xa5;
+
+/// Of how many nodes of a size a thread keeps the memory.
+const fn most_spare(size: usize) -> usize {
+    const MOST: usize = 32;
+    const BYTES: usize = 4096;
+    if BYTES / size < MOST {
+        BYTES / size
+    } else {
+        MOST
+    }
+}
+
+/// Makes a node, in the memory of one that this thread has freed if there is some.
+///
+/// # Panics
+///
+/// If the allocator's address does not fit a link; the entry is dropped then.
+#[inline(always)]
+pub(crate) fn new_node<K, V, M, R>(
+    pinned: Pinned<'_, '_, R>,
+    hash: u64,
+    key: K,
+    value: V,
+) -> Box<Node<K, V, M>>
+where
+    M: Default,
+    R: Reclaimer,
+{
+    let memory = match pinned.spare::<Retired<K, V, M>>() {
+        // SAFETY: from the box in `empty`, and given out once.
+        Some(memory) => unsafe { Box::from_raw(memory.as_ptr().cast::<Vacant<K, V, M>>()) },
+        None => Node::vacant(),
+    };
+    Node::new_in(memory, hash, key, value)
+}
+
 /// Retires a node.
+#[inline(always)]
 pub(crate) fn node<'g, K, V, M, R>(pinned: Pinned<'_, 'g, R>, node: Unlinked<'g, Node<K, V, M>>)
 where
     R: Reclaimer,
@@ -93,6 +147,10 @@ impl<K, V, M> Kind<'_, K, V, M> {
 
 // SAFETY: the kind says how the object was made.
 unsafe impl<K, V, M> Dispose for Retired<K, V, M> {
+    const ENTRY: usize = size_of::<Node<K, V, M>>();
+
+    const SPARE: usize = if REUSES { most_spare(Self::ENTRY) } else { 0 };
+
     #[inline]
     unsafe fn dispose(object: *mut ()) {
         // SAFETY: the caller's promise.
@@ -102,6 +160,30 @@ unsafe impl<K, V, M> Dispose for Retired<K, V, M> {
             // SAFETY: the caller says that nobody else has it.
             Kind::Table(table) => unsafe { table.free() },
         }
+    }
+
+    #[inline(always)]
+    unsafe fn empty(object: *mut ()) -> Option<NonNull<()>> {
+        if Self::SPARE == 0 || object.addr() & KIND != NODE {
+            // SAFETY: the caller's promise.
+            unsafe { Self::dispose(object) };
+            return None;
+        }
+        // SAFETY: a node is made by a box; the caller says that nobody else has it. From here on the
+        // box drops no entry: so it frees the memory if a destructor panics.
+        let mut memory = unsafe { Box::from_raw(object.cast::<Vacant<K, V, M>>()) };
+        // SAFETY: the entry is still there, and is dropped once.
+        unsafe { memory.assume_init_drop() };
+        if cfg!(debug_assertions) {
+            // SAFETY: the memory is ours, and without contents.
+            unsafe { memory.as_mut_ptr().write_bytes(FREED, 1) };
+        }
+        NonNull::new(Box::into_raw(memory).cast())
+    }
+
+    unsafe fn release(memory: NonNull<()>) {
+        // SAFETY: from the box in `empty`.
+        drop(unsafe { Box::from_raw(memory.as_ptr().cast::<Vacant<K, V, M>>()) });
     }
 
     #[inline]

@@ -40,6 +40,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::ptr;
+
 use crate::raw::array::Array;
 use crate::raw::link::{Link, Linked, Target, Unlinked};
 use crate::raw::node::Node;
@@ -227,9 +229,61 @@ impl<'s, 'g, K, V, M, R> Section<'s, 'g, K, V, M, R>
 where
     R: Reclaimer,
 {
+    /// As `find`, where no resize is under way, and nothing stands before the place but unmarked nodes
+    /// of other hashes: nearly always. Elsewhere an error: a key that was compared and is another, or
+    /// null. Where a place is of no use without the key, the head's presence bits may say that it is
+    /// absent.
+    #[inline(always)]
+    pub(crate) fn find_undisturbed(
+        view: View<'g, Node<K, V, M>>,
+        hash: u64,
+        matches: impl FnOnce(&K) -> bool,
+        needs_key: bool,
+    ) -> Result<Find<'g, Node<K, V, M>>, *const K> {
+        let head = view.quiet_head(hash).ok_or(ptr::null())?;
+        let mut cursor = Cursor::behind(head, head.load());
+        if cursor.word.is_marked() {
+            return Err(ptr::null());
+        }
+        if needs_key && !cursor.word.may_hold_hash(hash) {
+            return Self::absent_at(view, cursor);
+        }
+        loop {
+            let node = match cursor.word.target() {
+                Target::Node(node) => node,
+                Target::End | Target::Head(_) => {
+                    cursor.ends_bucket = true;
+                    return Self::absent_at(view, cursor);
+                }
+            };
+            if node.hash() > hash {
+                return Ok(Find::Absent(cursor));
+            }
+            let next = node.next().load();
+            if next.is_marked() {
+                return Err(ptr::null());
+            }
+            if node.hash() == hash {
+                let found = Find::Found(Found { cursor, node, next });
+                return matches(node.key()).then_some(found).ok_or(node.key());
+            }
+            cursor.prev = node.next();
+            cursor.word = next;
+        }
+    }
+
+    /// The end of a bucket, if `view` still says so.
+    #[inline(always)]
+    fn absent_at(
+        view: View<'g, Node<K, V, M>>,
+        cursor: Cursor<'g, Node<K, V, M>>,
+    ) -> Result<Find<'g, Node<K, V, M>>, *const K> {
+        let is_absent = view.is_current();
+        is_absent.then_some(Find::Absent(cursor)).ok_or(ptr::null())
+    }
+
     /// A writer's search for a key, by `view` as long as nothing changes; unlinks the marked nodes
     /// and the frozen heads that it passes.
-    #[inline]
     pub(crate) fn find(
         self,
         view: View<'g, Node<K, V, M>>,
@@ -459,6 +513,7 @@ where
     ///
     /// See the file's header for the presence bit. Behind a head it is set in one compare-and-swap
     /// with the link.
+    #[inline(always)]
     pub(crate) fn link(
         self,
         cursor: Cursor<'g, Node<K, V, M>>,
@@ -484,6 +539,7 @@ where
 
     /// Puts `node` in the place of a node with its key, which is unlinked when this returns. `node`
     /// comes back if the old one has changed.
+    #[inline(always)]
     pub(crate) fn replace(
         self,
         found: &Found<'g, Node<K, V, M>>,
@@ -500,6 +556,7 @@ where
     }
 
     /// Removes a node, which is unlinked when this returns true. False if it has changed.
+    #[inline(always)]
     pub(crate) fn remove(self, found: &Found<'g, Node<K, V, M>>) -> bool {
         // Linearization point of a removal.
         if !found.node.next().mark(found.next) {
@@ -529,6 +586,7 @@ where
     }
 
     /// Unlinks the node behind `cursor`, which this thread has marked; `next` is its successor.
+    #[inline(always)]
     fn unlink(self, cursor: Cursor<'g, Node<K, V, M>>, hash: u64, next: Word<'g, Node<K, V, M>>) {
         match cursor.prev.unlink(cursor.word, next) {
             Some((_, unlinked)) => self.retire(unlinked),
@@ -538,10 +596,13 @@ where
 
     /// Unlinks every marked node of a hash: whatever of this thread's was marked cannot be reached
     /// when this returns.
+    #[cold]
+    #[inline(never)]
     fn clean(self, hash: u64) {
         self.search(None, OfHash(hash), hash, |_| false);
     }
 
+    #[inline(always)]
     fn retire(self, unlinked: Unlinked<'g, Node<K, V, M>>) {
         #[cfg(splitmap_loom)]
         crate::model::audit::unreachable(self.state, &unlinked);

@@ -138,17 +138,20 @@ where
         }
     }
 
-    /// Inserts a node. The one that it replaces is returned.
-    #[inline]
+    /// Inserts an entry. The node that it replaces is returned.
+    #[inline(always)]
     pub(crate) fn insert<'g>(
         &'g self,
-        node: Box<Node<K, V, M>>,
+        hash: u64,
+        key: K,
+        value: V,
         pinned: Pinned<'_, 'g, R>,
     ) -> Option<&'g Node<K, V, M>>
     where
         K: Eq,
+        M: Default,
     {
-        let hash = node.hash();
+        let node = retired::new_node(pinned, hash, key, value);
         match self
             .section(pinned)
             .change(hash, Some(Plan::Put(node)), &mut Insertion)
@@ -233,9 +236,6 @@ where
         condemns: impl FnMut(&'g Node<K, V, M>) -> bool,
         pinned: Pinned<'_, 'g, R>,
     ) -> Removal<'g, Node<K, V, M>> {
-        if read::is_surely_absent(self.state.view(), hash) {
-            return Ok(None);
-        }
         let mut condemnation = Condemnation { matches, condemns };
         match self.section(pinned).change(hash, None, &mut condemnation) {
             Outcome::Removed(node) => Ok(Some(node)),
@@ -245,7 +245,11 @@ where
     }
 
     /// Removes every entry that `keep` refuses. It is called once for each that is present throughout.
-    pub(crate) fn retain(&self, mut keep: impl FnMut(&K, &V) -> bool, pinned: Pinned<'_, '_, R>) {
+    pub(crate) fn retain<'g>(
+        &'g self,
+        mut keep: impl FnMut(&K, &V) -> bool,
+        pinned: Pinned<'_, 'g, R>,
+    ) {
         let section = self.section(pinned);
         let mut walk = Walk::new(0, &self.state);
         let mut watch: Option<Watch> = None;
@@ -411,7 +415,7 @@ where
     R: Reclaimer,
 {
     /// `reserve`, under a guard that is there.
-    pub(crate) fn reserve_pinned(&self, capacity: usize, pinned: Pinned<'_, '_, R>) {
+    pub(crate) fn reserve_pinned<'g>(&'g self, capacity: usize, pinned: Pinned<'_, 'g, R>) {
         let there_is_memory = self.section(pinned).reserve(build::order(capacity));
         assert!(there_is_memory, "no memory");
     }
@@ -507,7 +511,7 @@ mod tests {
 
     fn insert(table: &Numbers, hash: u64) {
         let guard = LocalGuard::<Epoch>::new(table.store());
-        let old = table.insert(Node::new(hash, hash, ()), guard.pinned(table.store()));
+        let old = table.insert(hash, hash, (), guard.pinned(table.store()));
         assert!(old.is_none());
     }
 

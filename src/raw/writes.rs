@@ -181,6 +181,7 @@ where
     C: FnMut(&'g Node<K, V, M>) -> bool,
 {
     const CALL: &'static str = "remove or remove_if";
+    const NEEDS_KEY: bool = true;
 
     fn is_key(&self, key: &K, _: Option<&Node<K, V, M>>) -> bool {
         (self.matches)(key)

@@ -16,13 +16,17 @@ use crate::sync::tally::AtomicU64;
 const CLOCK: u32 = 48;
 const BIAS: u64 = 1 << (CLOCK - 1);
 
+/// The clock of a new count: the first write makes it 0, a multiple of every number. So what is done
+/// once in so many writes is done at the first.
+const BEFORE: u64 = u64::MAX << CLOCK;
+
 /// See the file's header.
 #[derive(Debug)]
 pub(crate) struct Count(AtomicU64);
 
 impl Count {
     pub(crate) const fn new() -> Self {
-        Count(AtomicU64::new(BIAS))
+        Count(AtomicU64::new(BEFORE | BIAS))
     }
 
     fn after(word: u64, by: isize) -> u64 {
@@ -78,7 +82,7 @@ mod tests {
         let count = Count::new();
         let first = count.add_alone(-1);
         assert_eq!(Count::sum([&count].into_iter()), 0);
-        assert_eq!(count.add_alone(1), first + 1);
+        assert_eq!((first, count.add_alone(1)), (0, 1));
         assert_eq!(count.add_alone(1), first + 2);
         assert_eq!(count.add_alone(0), first + 3);
         assert_eq!(Count::sum([&count].into_iter()), 1);

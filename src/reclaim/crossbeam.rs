@@ -37,6 +37,7 @@ unsafe impl Reclaimer for Crossbeam {
 
     type Store = Counter;
     type Pin = epoch::Guard;
+    type Place<'p> = ();
 
     fn store() -> Counter {
         Counter::new()
@@ -65,7 +66,9 @@ unsafe impl Reclaimer for Crossbeam {
         counter.len()
     }
 
-    unsafe fn retire<D: Dispose>(_: &Counter, pin: &epoch::Guard, object: *mut ()) {
+    unsafe fn place<'p>(_: &'p Counter, _: &epoch::Guard) {}
+
+    unsafe fn retire<D: Dispose>(_: &Counter, pin: &epoch::Guard, (): (), object: *mut ()) {
         let parcel = Parcel(object);
         let dispose = move || {
             // SAFETY: called once, when no guard can reach the object.
@@ -81,11 +84,11 @@ unsafe impl Reclaimer for Crossbeam {
         unsafe { pin.defer_unchecked(dispose) };
     }
 
-    unsafe fn count<D: Dispose>(counter: &Counter, _: &epoch::Guard, by: isize) -> u64 {
+    unsafe fn count<D: Dispose>(counter: &Counter, _: &epoch::Guard, (): (), by: isize) -> u64 {
         counter.count(by)
     }
 
-    unsafe fn tick<D: Dispose>(_: &Counter, _: &epoch::Guard, _: u64) {}
+    unsafe fn tick<D: Dispose>(_: &Counter, _: &epoch::Guard, (): (), _: u64) {}
 
     /// Hands this thread's garbage to the collector, and lets it collect: best effort.
     unsafe fn flush<D: Dispose>(_: &Counter) {

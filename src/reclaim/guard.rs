@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::ptr::NonNull;
 
 use super::sealed::Sealed;
 use super::{DefaultReclaimer, Dispose, ReclaimOwned, Reclaimer};
@@ -218,6 +219,7 @@ impl<'g, R: Reclaimer> Protected<'g, R> {
 pub(crate) struct Pinned<'s, 'g, R: Reclaimer> {
     protected: Protected<'g, R>,
     pin: &'s R::Pin,
+    place: R::Place<'g>,
 }
 
 impl<R: Reclaimer> Clone for Pinned<'_, '_, R> {
@@ -244,7 +246,10 @@ impl<'s, 'g, R: Reclaimer> Pinned<'s, 'g, R> {
         operation: impl FnOnce(Pinned<'_, 'g, R>) -> T,
     ) -> T {
         let protected = Protected::by(guard, store);
-        guard.with_pin(store, |pin| operation(Pinned { protected, pin }))
+        guard.with_pin(store, |pin| {
+            // SAFETY: `with_pin` gives a pin of this thread, of a guard that `by` has asked.
+            operation(unsafe { Pinned::of(protected, pin) })
+        })
     }
 
     /// The section of a pin, which protects what it reads.
@@ -254,9 +259,20 @@ impl<'s, 'g, R: Reclaimer> Pinned<'s, 'g, R> {
     /// If the pin is of another map's collector.
     pub(crate) fn new(store: &'g R::Store, pin: &'g R::Pin) -> Pinned<'g, 'g, R> {
         assert!(R::covers(store, pin), "{FOREIGN}");
+        // SAFETY: a pin does not leave its thread, and the store covers it.
+        unsafe { Pinned::of(Protected { store }, pin) }
+    }
+
+    /// # Safety
+    ///
+    /// The pin is of this thread, and the store covers it.
+    #[inline(always)]
+    unsafe fn of(protected: Protected<'g, R>, pin: &'s R::Pin) -> Self {
         Pinned {
-            protected: Protected { store },
+            protected,
             pin,
+            // SAFETY: the caller's promise.
+            place: unsafe { R::place(protected.store, pin) },
         }
     }
 
@@ -269,14 +285,21 @@ impl<'s, 'g, R: Reclaimer> Pinned<'s, 'g, R> {
     /// That of [`Reclaimer::retire`], whose demand on the pin is fulfilled here.
     pub(crate) unsafe fn retire<D: Dispose>(self, object: *mut ()) {
         // SAFETY: the pin is covered by the store; the rest is the caller's.
-        unsafe { R::retire::<D>(self.protected.store, self.pin, object) }
+        unsafe { R::retire::<D>(self.protected.store, self.pin, self.place, object) }
+    }
+
+    /// Memory that an entry was freed from: [`Reclaimer::spare`].
+    #[inline(always)]
+    pub(crate) fn spare<D: Dispose>(self) -> Option<NonNull<()>> {
+        // SAFETY: as for `count`.
+        unsafe { R::spare::<D>(self.place) }
     }
 
     /// Counts a write: [`Reclaimer::count`].
     pub(crate) fn count<D: Dispose>(self, by: isize) -> u64 {
         // SAFETY: the pin is covered by the store. A section is made by the map whose store it
         // is, and counts for that map's `D`.
-        unsafe { R::count::<D>(self.protected.store, self.pin, by) }
+        unsafe { R::count::<D>(self.protected.store, self.pin, self.place, by) }
     }
 
     /// The number of entries that were counted: exact when no write is under way.
@@ -287,6 +310,6 @@ impl<'s, 'g, R: Reclaimer> Pinned<'s, 'g, R> {
     /// The end of a write: [`Reclaimer::tick`].
     pub(crate) fn tick<D: Dispose>(self, clock: u64) {
         // SAFETY: as for `count`.
-        unsafe { R::tick::<D>(self.protected.store, self.pin, clock) };
+        unsafe { R::tick::<D>(self.protected.store, self.pin, self.place, clock) };
     }
 }

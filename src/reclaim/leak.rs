@@ -21,6 +21,7 @@ unsafe impl Reclaimer for Leak {
 
     type Store = Counter;
     type Pin = ();
+    type Place<'p> = ();
 
     fn store() -> Counter {
         Counter::new()
@@ -42,13 +43,15 @@ unsafe impl Reclaimer for Leak {
         counter.len()
     }
 
-    unsafe fn retire<D: Dispose>(_: &Counter, (): &(), _: *mut ()) {}
+    unsafe fn place<'p>(_: &'p Counter, (): &()) {}
 
-    unsafe fn count<D: Dispose>(counter: &Counter, (): &(), by: isize) -> u64 {
+    unsafe fn retire<D: Dispose>(_: &Counter, (): &(), (): (), _: *mut ()) {}
+
+    unsafe fn count<D: Dispose>(counter: &Counter, (): &(), (): (), by: isize) -> u64 {
         counter.count(by)
     }
 
-    unsafe fn tick<D: Dispose>(_: &Counter, (): &(), _: u64) {}
+    unsafe fn tick<D: Dispose>(_: &Counter, (): &(), (): (), _: u64) {}
 
     unsafe fn flush<D: Dispose>(_: &Counter) {}
 

@@ -53,6 +53,8 @@ pub use leak::Leak;
 #[cfg(feature = "seize")]
 pub use seize::Seize;
 
+use std::ptr::NonNull;
+
 use crate::stats::Stats;
 
 /// The back end of a map that names none.
@@ -72,12 +74,39 @@ pub(crate) mod sealed {
 ///
 /// `dispose` must accept every object that the implementor's map retires.
 pub unsafe trait Dispose {
+    /// The bytes of an entry, which most objects are.
+    const ENTRY: usize;
+
+    /// Of how many freed entries a thread may keep the memory, for new ones.
+    const SPARE: usize = 0;
+
     /// Frees an object, running the destructors in it.
     ///
     /// # Safety
     ///
     /// `object` was retired for this `Dispose`, nobody can reach it, and it is freed once.
     unsafe fn dispose(object: *mut ());
+
+    /// Frees an object like `dispose`, except that the memory of an entry is returned, if it is to be
+    /// used again. There is room for a pointer in it.
+    ///
+    /// # Safety
+    ///
+    /// As for `dispose`.
+    unsafe fn empty(object: *mut ()) -> Option<NonNull<()>> {
+        // SAFETY: the caller's promise.
+        unsafe { Self::dispose(object) };
+        None
+    }
+
+    /// Gives memory back that `empty` has returned.
+    ///
+    /// # Safety
+    ///
+    /// That is where it is from, and nobody uses it.
+    unsafe fn release(memory: NonNull<()>) {
+        unreachable!("memory at {memory:?} that `empty` has not returned");
+    }
 
     /// The bytes that the object itself takes, without what it points to.
     ///
@@ -116,6 +145,9 @@ pub unsafe trait Reclaimer: sealed::Sealed + Sized + 'static {
     type Store: Send + Sync;
     /// A thread that is pinned: [`LocalGuard`] ties it to the map.
     type Pin;
+    /// Where a store keeps what is the calling thread's, so that a write looks it up once. Used under
+    /// the pin that it is of.
+    type Place<'p>: Copy;
 
     /// A store for a new map.
     fn store() -> Self::Store;
@@ -144,22 +176,48 @@ pub unsafe trait Reclaimer: sealed::Sealed + Sized + 'static {
     /// The sum of what was counted: exact when nobody counts meanwhile, never negative.
     fn len(store: &Self::Store) -> usize;
 
+    /// Where `store` keeps what is the calling thread's.
+    ///
+    /// # Safety
+    ///
+    /// `pin` is covered by `store`, and of this thread.
+    unsafe fn place<'p>(store: &'p Self::Store, pin: &Self::Pin) -> Self::Place<'p>;
+
+    /// Memory that an entry was freed from, for a new one. Runs no user code.
+    ///
+    /// # Safety
+    ///
+    /// `place` is that of a pin, of this thread, and of a store whose map retires for `D`.
+    unsafe fn spare<D: Dispose>(_place: Self::Place<'_>) -> Option<NonNull<()>> {
+        None
+    }
+
     /// Hands over an object to be freed when no guard can still see it. Runs no user code.
     ///
     /// # Safety
     ///
     /// `object` was unlinked by this thread under `pin`, is retired once, and is one that `D` can
-    /// dispose of. `pin` is covered by `store`, and of this thread. `store`'s map retires for `D`, and
-    /// the back end can free that: `Self: Reclaim<D>` when the map was made.
-    unsafe fn retire<D: Dispose>(store: &Self::Store, pin: &Self::Pin, object: *mut ());
+    /// dispose of. `pin` is covered by `store`, and of this thread; `place` is theirs. `store`'s map
+    /// retires for `D`, and the back end can free that: `Self: Reclaim<D>` when the map was made.
+    unsafe fn retire<D: Dispose>(
+        store: &Self::Store,
+        pin: &Self::Pin,
+        place: Self::Place<'_>,
+        object: *mut (),
+    );
 
     /// Counts one write that changed the number of entries by `by`. The answer is a clock: it goes
     /// up by one with each write of this thread, or of the few that it shares a counter with.
     ///
     /// # Safety
     ///
-    /// `pin` is covered by `store`, and of this thread. `store` and `D` are as for `retire`.
-    unsafe fn count<D: Dispose>(store: &Self::Store, pin: &Self::Pin, by: isize) -> u64;
+    /// All but `by` are as for `retire`.
+    unsafe fn count<D: Dispose>(
+        store: &Self::Store,
+        pin: &Self::Pin,
+        place: Self::Place<'_>,
+        by: isize,
+    ) -> u64;
 
     /// The end of a write, its effect complete: the place for a few destructors. `clock` is what
     /// `count` has answered.
@@ -167,7 +225,12 @@ pub unsafe trait Reclaimer: sealed::Sealed + Sized + 'static {
     /// # Safety
     ///
     /// As for `count`.
-    unsafe fn tick<D: Dispose>(store: &Self::Store, pin: &Self::Pin, clock: u64);
+    unsafe fn tick<D: Dispose>(
+        store: &Self::Store,
+        pin: &Self::Pin,
+        place: Self::Place<'_>,
+        clock: u64,
+    );
 
     /// Frees what no guard can still see, as far as the back end can.
     ///

@@ -21,28 +21,34 @@
 //! the allocator takes the garbage out of the bag ([`Bag::rework`]), and puts it back afterwards:
 //! the allocator's own operations meet a bag that is whole, and has no garbage.
 
-use super::garbage::{Garbage, NotInPlace, Object};
+use std::ptr::NonNull;
+
+use super::garbage::{Garbage, Object};
 use super::registry::Registry;
 use super::slot::Epoch;
+use super::spare::Spare;
 use crate::reclaim::Dispose;
 use crate::reclaim::count::Count;
 use crate::sync::tally;
 use crate::sync::{AtomicBool, Exclusive, Ordering};
 
-/// What one write frees at the most: it grows with what is pending, so that a burst drains.
-pub(super) fn budget(pending: usize) -> usize {
-    const LEAST: usize = 2;
-    const MOST: usize = 8;
-    (pending / 256).clamp(LEAST, MOST)
+/// What is freed at a time, of so many that are over. A window in which each write retires something
+/// brings 128, and 16 such times to free them in; more go of more, so that a burst drains.
+fn budget(over: usize) -> usize {
+    const LEAST: usize = 4;
+    const MOST: usize = 32;
+    (over / 16).clamp(LEAST, MOST)
 }
 
 #[repr(align(128))]
-pub(super) struct Bag {
+pub struct Bag {
     /// Somebody may have the contents who is not pinned on the slot.
     taken: AtomicBool,
     /// Destructors of this bag's garbage are running: no more are started on top of them. Used by
     /// whoever is pinned on the slot alone, whoever has the contents.
     is_freeing: AtomicBool,
+    /// The next write is to attend to the garbage, whatever its number. Used as `is_freeing`.
+    is_asked: tally::AtomicBool,
     pub(super) count: Count,
     pub(super) pending: Pending,
     contents: Exclusive<Contents>,
@@ -52,16 +58,14 @@ pub(super) struct Bag {
 #[derive(Default)]
 pub(super) struct Pending {
     pub(super) objects: tally::AtomicUsize,
-    pub(super) bytes: tally::AtomicUsize,
+    /// As [`Garbage::excess`].
+    pub(super) excess: tally::AtomicUsize,
 }
-
-/// Garbage, and its bytes.
-pub(super) type Lot = (Garbage, usize);
 
 #[derive(Default)]
 pub(super) struct Contents {
     pub(super) garbage: Garbage,
-    pub(super) bytes: usize,
+    pub(super) spare: Spare,
     /// Another bag with garbage, as far as its number fits, and its clock, both at that time: if
     /// the clock stands still until the next end of a window, the bag is taken.
     pub(super) watched_clock: u16,
@@ -73,15 +77,10 @@ pub(super) struct Contents {
 const _: () = assert!(size_of::<Bag>() == 128);
 
 impl Contents {
-    /// All of the garbage.
-    pub(super) fn take(&mut self) -> Lot {
+    /// All of the garbage, and the spare memory.
+    pub(super) fn take(&mut self) -> (Garbage, Spare) {
         let garbage = std::mem::take(&mut self.garbage);
-        (garbage, std::mem::take(&mut self.bytes))
-    }
-
-    fn swap(&mut self, (garbage, bytes): &mut Lot) {
-        std::mem::swap(&mut self.garbage, garbage);
-        std::mem::swap(&mut self.bytes, bytes);
+        (garbage, std::mem::take(&mut self.spare))
     }
 }
 
@@ -99,7 +98,8 @@ impl Pending {
         self.objects
             .store(contents.garbage.len(), Ordering::Relaxed);
         // Relaxed: a statistic.
-        self.bytes.store(contents.bytes, Ordering::Relaxed);
+        self.excess
+            .store(contents.garbage.excess(), Ordering::Relaxed);
     }
 }
 
@@ -108,24 +108,66 @@ impl Bag {
         Bag {
             taken: AtomicBool::new(false),
             is_freeing: AtomicBool::new(false),
+            is_asked: tally::AtomicBool::new(false),
             count: Count::new(),
             pending: Pending::default(),
             contents: Exclusive::default(),
         }
     }
 
-    /// Whether destructors of this bag's garbage are running, to the thread that is pinned here.
-    pub(super) fn is_freeing(&self) -> bool {
-        // Relaxed: written by this thread alone.
-        self.is_freeing.load(Ordering::Relaxed)
+    /// Whether the next write is to attend to the garbage, whatever its number: the epoch has gone on,
+    /// or this thread has retired much in many maps.
+    #[inline(always)]
+    pub(super) fn is_asked(&self) -> bool {
+        // Relaxed: written by this thread alone, as in the two that follow.
+        self.is_asked.load(Ordering::Relaxed)
     }
 
-    /// All of the garbage.
+    /// See `is_asked`.
+    #[cold]
+    pub(super) fn ask(&self) {
+        // Relaxed: see `is_asked`.
+        self.is_asked.store(true, Ordering::Relaxed);
+    }
+
+    /// The end of `is_asked`.
+    pub(super) fn hear(&self) {
+        // Relaxed: see `is_asked`.
+        self.is_asked.store(false, Ordering::Relaxed);
+    }
+
+    /// How many objects are over.
+    ///
+    /// # Safety
+    ///
+    /// The calling thread is pinned on the bag's slot.
+    #[inline(always)]
+    pub(super) unsafe fn over(&self, now: Epoch) -> usize {
+        let look = |contents: &mut Contents| {
+            contents.garbage.settle(now);
+            contents.garbage.over()
+        };
+        // SAFETY: the caller's promise; `look` runs no user code.
+        unsafe { self.with(look) }.unwrap_or(0)
+    }
+
+    /// Memory for an entry, as [`free`] has kept it.
+    ///
+    /// # Safety
+    ///
+    /// The calling thread is pinned on the bag's slot.
+    #[inline(always)]
+    pub(super) unsafe fn spare(&self) -> Option<NonNull<()>> {
+        // SAFETY: the caller's promise.
+        unsafe { self.with(|contents| contents.spare.pop()) }.flatten()
+    }
+
+    /// All of the garbage, and the spare memory.
     ///
     /// # Safety
     ///
     /// Nobody else has access.
-    pub(super) unsafe fn empty(&self) -> Lot {
+    pub(super) unsafe fn empty(&self) -> (Garbage, Spare) {
         let take = |contents: &mut Contents| {
             let taken = contents.take();
             self.pending.set(contents);
@@ -146,18 +188,20 @@ impl Bag {
     #[cold]
     pub(super) unsafe fn rework<A>(
         &self,
-        work: impl FnOnce(&mut Lot) -> A,
-        spill: impl FnOnce(Lot),
+        work: impl FnOnce(&mut Garbage) -> A,
+        spill: impl FnOnce(Garbage),
     ) -> Option<A> {
+        let take = |contents: &mut Contents| std::mem::take(&mut contents.garbage);
         // SAFETY: the caller's promise; `take` calls no allocator.
-        let mut lot = unsafe { self.change(Contents::take) }?;
-        let answer = work(&mut lot);
+        let mut garbage = unsafe { self.change(take) }?;
+        let answer = work(&mut garbage);
         // Not dropped in there, even if it is empty: it may have memory.
-        let put_back = |contents: &mut Contents| contents.swap(&mut lot);
+        let put_back =
+            |contents: &mut Contents| std::mem::swap(&mut contents.garbage, &mut garbage);
         // SAFETY: as above.
         unsafe { self.change(put_back) };
-        if lot.0.len() > 0 {
-            spill(lot);
+        if garbage.len() > 0 {
+            spill(garbage);
         }
         Some(answer)
     }
@@ -218,7 +262,7 @@ impl<'b> Taken<'b> {
     /// # Safety
     ///
     /// A heavy fence of `registry` was executed since the flag was raised.
-    pub(super) unsafe fn contents(&self, registry: &Registry) -> Option<Lot> {
+    pub(super) unsafe fn contents(&self, registry: &Registry) -> Option<(Garbage, Spare)> {
         // SAFETY: by the file's header; that the slot is idle was acquired.
         let take = || unsafe { self.bag.empty() };
         registry.is_idle(self.index).then(take)
@@ -232,50 +276,70 @@ impl Drop for Taken<'_> {
     }
 }
 
-/// Frees the oldest objects of a bag, as far as they are ripe. `spill` is that of [`Bag::rework`].
+/// Frees some of the oldest objects of a bag, of which so many are over, and keeps their memory.
 ///
 /// # Safety
 ///
 /// The thread is pinned on the bag's slot, and the bag's objects are for this `D`.
-pub(super) unsafe fn free<D: Dispose>(bag: &Bag, now: Epoch, budget: usize, spill: impl Fn(Lot)) {
+#[inline]
+pub(super) unsafe fn free<D: Dispose>(bag: &Bag, over: usize) {
     /// Lowers the flag, also after a panic.
     struct Freeing<'b>(&'b Bag);
 
     impl Drop for Freeing<'_> {
+        #[inline(always)]
         fn drop(&mut self) {
             // Relaxed: written by this thread alone.
             self.0.is_freeing.store(false, Ordering::Relaxed);
         }
     }
 
+    // Relaxed: written by this thread alone.
+    if bag.is_freeing.load(Ordering::Relaxed) {
+        return;
+    }
     // Relaxed: as above.
     bag.is_freeing.store(true, Ordering::Relaxed);
     let _freeing = Freeing(bag);
-    // SAFETY: asked about objects that were just popped: still allocated.
-    let bytes = |object: Option<Object>| object.map_or(0, |object| unsafe { D::bytes(object.0) });
     let pop = |contents: &mut Contents| {
-        let popped = contents.garbage.pop_in_place(now)?;
-        contents.bytes -= bytes(popped);
-        Ok(popped)
+        let Object(object) = contents.garbage.pop_in_place()?;
+        // SAFETY: just popped: still allocated.
+        contents.garbage.count_out(unsafe { excess::<D>(object) });
+        Some(object)
     };
-    let pop_last = |lot: &mut Lot| {
-        let popped = lot.0.pop(now);
-        lot.1 -= bytes(popped);
-        popped
-    };
-    for _ in 0..budget {
-        // SAFETY: pinned; `pop` runs no user code, and calls no allocator.
-        let popped = match unsafe { bag.change(pop) } {
-            // SAFETY: pinned; `pop_last` runs no user code but the allocator's.
-            Some(Err(NotInPlace)) => unsafe { bag.rework(pop_last, &spill) }.flatten(),
-            Some(Ok(popped)) => popped,
-            None => None,
-        };
-        let Some(Object(object)) = popped else {
+    for _ in 0..budget(over) {
+        // SAFETY: pinned; neither `pop` nor `keep` runs user code or calls the allocator.
+        let Some(Some(object)) = (unsafe { bag.change(pop) }) else {
             return;
         };
         // SAFETY: retired for this `D` and popped once; its stamp is over. The bag is whole and
         // not borrowed, whatever the destructor does.
-        unsafe { D::dispose(object) };
+        let Some(memory) = (unsafe { D::empty(object) }) else {
+            continue;
+        };
+        let keep = |contents: &mut Contents| {
+            let has_room = contents.spare.len() < D::SPARE;
+            if has_room {
+                // SAFETY: from `empty`, just now.
+                unsafe { contents.spare.push(memory) };
+            }
+            has_room
+        };
+        // SAFETY: as above.
+        if unsafe { bag.with(keep) } != Some(true) {
+            // SAFETY: from `empty`, and kept by nobody.
+            unsafe { D::release(memory) };
+        }
     }
+}
+
+/// What an object adds to [`Garbage::excess`].
+///
+/// # Safety
+///
+/// It was retired for this `D`, and is not freed yet.
+#[inline(always)]
+pub(super) unsafe fn excess<D: Dispose>(object: *mut ()) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { D::bytes(object) }.wrapping_sub(D::ENTRY)
 }

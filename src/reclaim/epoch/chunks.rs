@@ -38,10 +38,6 @@ impl<T, const FIRST: usize> Chunks<T, FIRST> {
     /// The chunk of an element, and its place there.
     #[inline]
     fn place(index: usize) -> (usize, usize) {
-        if index < FIRST {
-            // Nearly always.
-            return (0, index);
-        }
         let chunk = (index / FIRST + 1).ilog2() as usize;
         (chunk, index - Self::start(chunk))
     }
@@ -56,7 +52,7 @@ impl<T, const FIRST: usize> Chunks<T, FIRST> {
         FIRST << chunk
     }
 
-    #[inline]
+    #[inline(always)]
     fn chunk(&self, chunk: usize) -> Option<&[T]> {
         // Acquire: pairs with the Release in `make`; publishes the elements.
         let first = self.chunks.get(chunk)?.load(Ordering::Acquire);
@@ -66,8 +62,12 @@ impl<T, const FIRST: usize> Chunks<T, FIRST> {
     }
 
     /// The element at `index`, if its chunk is there.
-    #[inline]
+    #[inline(always)]
     pub(super) fn get(&self, index: usize) -> Option<&T> {
+        if index < FIRST {
+            // Nearly always.
+            return self.chunk(0).map(|elements| &elements[index]);
+        }
         let (chunk, place) = Self::place(index);
         self.chunk(chunk).map(|elements| &elements[place])
     }

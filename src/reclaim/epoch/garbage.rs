@@ -1,8 +1,14 @@
-//! Garbage: retired objects in the order in which they came, in batches that share a stamp.
+//! Garbage: retired objects, the oldest first, and how far the epoch has gone on since.
 //!
-//! A batch is stamped with the epoch of the *last* object that went into it, so all of it is ripe
-//! when the batch is. So that nobody who writes rarely waits for a batch to be full, a batch also
-//! ends when the epoch has changed: if there is none before it, or if it has a few objects.
+//! ```text
+//!   over      stamp - 2   stamp - 1   stamp
+//! ├─────────┼───────────┼───────────┼──────────►  pushed here
+//!   popped here
+//! ```
+//!
+//! The stamp of an object is the epoch in which it was pushed. What is three epochs old is over, so
+//! at most three stamps are not, and three numbers say where each begins. An object costs its
+//! pointer, and neither push nor pop looks at another stamp than the last.
 //!
 //! What ends with `in_place` calls no allocator, and so may be done to garbage that is borrowed
 //! from a bag. All else is done to garbage that was taken out of one: see `bag`.
@@ -11,12 +17,11 @@ use std::collections::VecDeque;
 
 use super::slot::Epoch;
 
-/// How many objects share a stamp: so many that a batch costs nothing, so few that it does not
-/// matter for how long they wait for each other.
-const BATCH: usize = 64;
+/// The room that a first object makes.
+const LEAST: usize = 4;
 
-/// How many objects are worth a batch of their own when the epoch has changed.
-const FEW: usize = 16;
+/// Up to so much room stays when it is not needed any more.
+const KEPT: usize = 64;
 
 /// A retired object, as the map passed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,162 +31,159 @@ pub(super) struct Object(pub(super) *mut ());
 // map's entries may be; or the map is enrolled, and these may be anywhere.
 unsafe impl Send for Object {}
 
-#[derive(Debug, Default)]
-struct Batch {
-    stamp: Epoch,
-    objects: Vec<Object>,
-}
-
-/// It takes the allocator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NotInPlace;
-
 /// See the file's header.
 #[derive(Debug, Default)]
 pub(super) struct Garbage {
-    /// The oldest first, and before those in `open`. None is empty.
-    closed: VecDeque<Batch>,
-    /// Takes what comes.
-    open: Batch,
-    /// How many objects of the first closed batch are gone.
-    gone: usize,
-    len: usize,
+    objects: VecDeque<Object>,
+    /// The epoch of the last push or `settle`.
+    stamp: Epoch,
+    /// How many are over.
+    over: usize,
+    /// How many were pushed two epochs before `stamp`, and one epoch before it.
+    waiting: [usize; 2],
+    /// The bytes of all, less those that as many entries have. Modulo 2^64: a table may be smaller.
+    excess: usize,
 }
 
 impl Garbage {
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.objects.len()
     }
 
-    /// Puts an object behind all others. `now` is no older than what was pushed before.
-    pub(super) fn push(&mut self, object: Object, now: Epoch) {
-        if self.open.objects.len() >= BATCH || self.ends_before(now) {
-            // As much as it came to before: a map that retires little pays little.
-            let room = self.open.objects.capacity().min(BATCH);
-            self.close();
-            self.open.objects.reserve_exact(room);
+    /// See the field.
+    pub(super) fn excess(&self) -> usize {
+        self.excess
+    }
+
+    /// An object was pushed that has more bytes than an entry.
+    #[inline(always)]
+    pub(super) fn count_in(&mut self, excess: usize) {
+        if excess != 0 {
+            self.excess = self.excess.wrapping_add(excess);
         }
-        debug_assert!(self.may_be_stamped(now), "an older stamp");
-        self.open.objects.push(object);
-        self.open.stamp = now;
-        self.len += 1;
     }
 
-    /// Whether a stamp is the newest of its batch.
-    fn may_be_stamped(&self, now: Epoch) -> bool {
-        self.open.objects.is_empty() || self.open.stamp.age(now) >= 0
+    /// Such an object was popped.
+    #[inline(always)]
+    pub(super) fn count_out(&mut self, excess: usize) {
+        if excess != 0 {
+            self.excess = self.excess.wrapping_sub(excess);
+        }
     }
 
-    /// Whether the open batch ends, full or not, before an object of this epoch.
-    fn ends_before(&self, now: Epoch) -> bool {
-        let least = if self.closed.is_empty() { 1 } else { FEW };
-        self.open.stamp != now && self.open.objects.len() >= least
+    /// How many [`pop_in_place`](Self::pop_in_place) gives, as far as the epoch of the last push or
+    /// `settle` says.
+    #[inline(always)]
+    pub(super) fn over(&self) -> usize {
+        self.over
     }
 
-    /// As `push`, if there is room. False: nothing is done.
-    #[inline]
+    /// Puts an object behind all others. `now` was loaded after the object was unlinked.
+    pub(super) fn push(&mut self, object: Object, now: Epoch) {
+        if self.objects.capacity() == 0 {
+            self.objects.reserve_exact(LEAST);
+        }
+        self.settle(now);
+        self.objects.push_back(object);
+    }
+
+    /// As `push`, if there is room. False: the object is not there.
+    #[inline(always)]
     pub(super) fn push_in_place(&mut self, object: Object, now: Epoch) -> bool {
-        // A batch that has all the room that it ever gets is full when it has none left.
-        let has_room = self.open.objects.len() < self.open.objects.capacity()
-            && (self.open.stamp == now || !self.ends_before(now));
+        self.settle(now);
+        let has_room = self.objects.len() < self.objects.capacity();
         if has_room {
-            debug_assert!(self.may_be_stamped(now), "an older stamp");
-            self.open.objects.push(object);
-            self.open.stamp = now;
-            self.len += 1;
+            self.objects.push_back(object);
         }
         has_room
     }
 
-    /// Ends the open batch.
+    /// Whether the epoch has gone on since the last push or `settle`.
+    #[inline(always)]
+    pub(super) fn is_older(&self, now: Epoch) -> bool {
+        self.stamp != now
+    }
+
+    /// Looks what is over now. A `now` that is older than the stamp changes nothing.
+    #[inline(always)]
+    pub(super) fn settle(&mut self, now: Epoch) {
+        if self.is_older(now) {
+            self.settle_later(now);
+        }
+    }
+
     #[cold]
-    fn close(&mut self) {
-        let Batch { stamp, objects } = std::mem::take(&mut self.open);
-        if !objects.is_empty() {
-            self.closed.push_back(Batch { stamp, objects });
+    #[inline(never)]
+    fn settle_later(&mut self, now: Epoch) {
+        let [second, first] = self.waiting;
+        let rest = self.objects.len() - self.over - second - first;
+        match self.stamp.steps(now) {
+            0 => return,
+            1 => {
+                self.over += second;
+                self.waiting = [first, rest];
+            }
+            2 => {
+                self.over += second + first;
+                self.waiting = [rest, 0];
+            }
+            _ => {
+                self.over = self.objects.len();
+                self.waiting = [0, 0];
+            }
         }
-    }
-
-    /// Ends the open batch, and makes the first one that is not begun.
-    fn settle(&mut self) {
-        self.close();
-        let gone = std::mem::take(&mut self.gone);
-        if let Some(first) = self.closed.front_mut() {
-            first.objects.drain(..gone);
-        }
-    }
-
-    /// Sorts by stamp, so that [`pop`](Self::pop) gives all that is ripe.
-    pub(super) fn sort(&mut self, now: Epoch) {
-        self.settle();
-        let batches = self.closed.make_contiguous();
-        batches.sort_by_key(|batch| std::cmp::Reverse(batch.stamp.age(now)));
-    }
-
-    /// Puts more behind what is closed; its stamps stay.
-    pub(super) fn append(&mut self, mut more: Garbage) {
-        self.close();
-        more.settle();
-        self.len += more.len;
-        self.closed.append(&mut more.closed);
-    }
-
-    /// Whether [`pop`](Self::pop) has something.
-    #[inline]
-    pub(super) fn is_ripe(&self, now: Epoch) -> bool {
-        let first = self.closed.front().unwrap_or(&self.open);
-        first.stamp.is_over(now) && self.len > 0
-    }
-
-    /// Whether all of it is ripe.
-    pub(super) fn is_all_ripe(&self, now: Epoch) -> bool {
-        let open = (!self.open.objects.is_empty()).then_some(&self.open);
-        let mut all = self.closed.iter().chain(open);
-        all.all(|batch| batch.stamp.is_over(now))
+        self.stamp = now;
     }
 
     /// The oldest object, if nobody can see it any more.
-    pub(super) fn pop(&mut self, now: Epoch) -> Option<Object> {
-        self.is_ripe(now).then(|| self.pop_any()).flatten()
-    }
-
-    /// As `pop`, unless that object is the last one of its batch.
-    #[inline]
-    pub(super) fn pop_in_place(&mut self, now: Epoch) -> Result<Option<Object>, NotInPlace> {
-        if !self.is_ripe(now) {
-            return Ok(None);
-        }
-        let first = self.closed.front().ok_or(NotInPlace)?;
-        if self.gone + 1 == first.objects.len() {
-            return Err(NotInPlace);
-        }
-        let object = first.objects[self.gone];
-        self.gone += 1;
-        self.len -= 1;
-        Ok(Some(object))
+    #[inline(always)]
+    pub(super) fn pop_in_place(&mut self) -> Option<Object> {
+        self.over = self.over.checked_sub(1)?;
+        self.objects.pop_front()
     }
 
     /// The oldest object, whoever can see it.
     pub(super) fn pop_any(&mut self) -> Option<Object> {
-        if self.closed.is_empty() {
-            if self.len == 0 {
-                return None;
-            }
-            self.close();
+        // For the rest it is as if all of it were over.
+        self.over = self.objects.len();
+        self.waiting = [0, 0];
+        self.pop_in_place()
+    }
+
+    /// Takes the objects of `more`, which keep their stamps. Moves what is not of the last epoch, and
+    /// all of `more`.
+    pub(super) fn adopt(&mut self, mut more: Garbage) {
+        more.settle(self.stamp);
+        self.settle(more.stamp);
+        let (own, theirs) = (self.take_older(), more.take_older());
+        self.objects.append(&mut more.objects);
+        for (own, theirs) in own.into_iter().zip(theirs).rev() {
+            let both = own.into_iter().chain(theirs);
+            both.rev()
+                .for_each(|object| self.objects.push_front(object));
         }
-        let first = self.closed.front()?;
-        let object = first.objects[self.gone];
-        self.gone += 1;
-        self.len -= 1;
-        if self.gone == first.objects.len() {
-            self.gone = 0;
-            self.closed.pop_front();
-            // What a burst needed goes when it is over.
-            if self.closed.is_empty() && self.closed.capacity() > BATCH {
-                self.closed = VecDeque::new();
-            }
+        self.over += more.over;
+        for (own, theirs) in self.waiting.iter_mut().zip(more.waiting) {
+            *own += theirs;
         }
-        Some(object)
+        self.count_in(more.excess);
+    }
+
+    /// Takes out what is not of the last epoch, by stamp. For a moment the numbers are wrong.
+    fn take_older(&mut self) -> [Vec<Object>; 3] {
+        let [second, first] = self.waiting;
+        [self.over, second, first].map(|count| self.objects.drain(..count).collect())
+    }
+    /// Whether there is far more room than objects: a burst is over.
+    #[inline]
+    pub(super) fn is_sparse(&self) -> bool {
+        let room = self.objects.capacity();
+        room > KEPT && self.objects.len() < room / 8
+    }
+
+    /// Gives back room that is not needed.
+    pub(super) fn shrink(&mut self) {
+        self.objects.shrink_to((2 * self.objects.len()).max(KEPT));
     }
 }
 
@@ -197,99 +199,116 @@ mod tests {
         (0..number).fold(Epoch::FIRST, |epoch, _| epoch.next())
     }
 
-    #[test]
-    fn comes_out_in_order_three_epochs_after_its_batch() {
-        let mut garbage = Garbage::default();
-        for number in 0..BATCH {
-            garbage.push(object(number), at(5));
-        }
-        garbage.push(object(BATCH), at(6));
-        assert_eq!(garbage.len(), BATCH + 1);
-        assert_eq!(garbage.pop(at(7)), None);
-        for number in 0..BATCH {
-            assert_eq!(garbage.pop(at(8)), Some(object(number)));
-        }
-        assert_eq!(garbage.pop(at(8)), None);
-        assert!(!garbage.is_all_ripe(at(8)));
-        assert_eq!(garbage.pop(at(9)), Some(object(BATCH)));
-        assert_eq!((garbage.len(), garbage.pop_any()), (0, None));
-    }
-
-    /// A thread that writes once an epoch, and frees two at a time, keeps what a few epochs bring.
-    #[test]
-    fn one_an_epoch_do_not_wait_for_a_batch_to_be_full() {
-        let mut garbage = Garbage::default();
-        for number in 0..1_000 {
-            let now = at(number as u64);
-            if !garbage.push_in_place(object(number), now) {
-                garbage.push(object(number), now);
-            }
-            assert!(garbage.pop(at(number as u64 + 2)) != Some(object(number)));
-            garbage.pop(now);
-            assert!(garbage.len() < FEW, "{} wait", garbage.len());
-        }
+    fn pop_at(garbage: &mut Garbage, now: u64) -> Option<Object> {
+        garbage.settle(at(now));
+        garbage.pop_in_place()
     }
 
     #[test]
-    fn what_joins_a_batch_in_a_later_epoch_keeps_all_of_it_waiting() {
+    fn each_comes_out_in_order_three_epochs_after_it_went_in() {
         let mut garbage = Garbage::default();
-        garbage.push(object(1), at(0));
-        garbage.push(object(2), at(1));
-        assert!(garbage.push_in_place(object(3), at(4)));
-        assert_eq!(garbage.pop(at(4)), Some(object(1)));
-        assert_eq!(garbage.pop(at(6)), None);
-        assert_eq!(garbage.pop(at(7)), Some(object(2)));
-    }
-
-    #[test]
-    fn what_is_put_behind_comes_behind_each_object_once() {
-        let (mut ours, mut theirs) = (Garbage::default(), Garbage::default());
-        for number in 0..100 {
-            theirs.push(object(number), at(0));
-        }
         for number in 0..10 {
-            assert_eq!(theirs.pop_any(), Some(object(number)));
+            garbage.push(object(2 * number), at(number as u64));
+            garbage.push(object(2 * number + 1), at(number as u64));
+            let over = number.checked_sub(3).map(|old| [2 * old, 2 * old + 1]);
+            for old in over.into_iter().flatten() {
+                assert_eq!(pop_at(&mut garbage, number as u64), Some(object(old)));
+            }
+            assert_eq!(pop_at(&mut garbage, number as u64), None);
         }
-        ours.push(object(1_000), at(1));
-        ours.append(theirs);
-        ours.push(object(2_000), at(2));
-        let all: Vec<_> = std::iter::from_fn(|| ours.pop_any()).collect();
-        let expected = std::iter::once(1_000).chain(10..100).chain([2_000]);
-        assert_eq!(all, expected.map(object).collect::<Vec<_>>());
-        assert_eq!(ours.len(), 0);
+        assert_eq!(garbage.len(), 6);
+    }
+
+    /// Every way in which three epochs pass.
+    #[test]
+    fn nothing_is_over_early_and_nothing_late_however_the_epoch_goes_on() {
+        for steps in 0..4_u64.pow(5) {
+            let mut garbage = Garbage::default();
+            let (mut now, mut pushed) = (0, std::collections::VecDeque::new());
+            for turn in 0..5 {
+                now += steps / 4_u64.pow(turn) % 4;
+                garbage.push(object(turn as usize), at(now));
+                pushed.push_back((object(turn as usize), now));
+                while let Some((object, stamp)) = pushed.front().copied() {
+                    let popped = pop_at(&mut garbage, now);
+                    assert_eq!(popped, (stamp + 3 <= now).then_some(object), "{steps}");
+                    if popped.is_none() {
+                        break;
+                    }
+                    pushed.pop_front();
+                }
+            }
+        }
     }
 
     #[test]
-    fn sorted_nothing_ripe_waits_behind_what_is_not() {
+    fn an_older_epoch_changes_nothing() {
         let mut garbage = Garbage::default();
-        for (number, stamp) in [(1, 0), (2, 7), (3, 0), (4, 5)] {
-            let mut more = Garbage::default();
-            more.push(object(10 * number), at(stamp));
-            more.push(object(number), at(stamp));
-            assert_eq!(more.pop_any(), Some(object(10 * number)));
-            garbage.append(more);
-        }
-        assert_eq!(garbage.pop(at(3)), Some(object(1)));
-        assert_eq!(garbage.pop(at(3)), None);
-        garbage.sort(at(3));
-        assert_eq!(garbage.pop(at(3)), Some(object(3)));
-        assert_eq!(garbage.pop(at(3)), None);
-        assert_eq!(garbage.pop(at(8)), Some(object(4)));
-        assert_eq!(garbage.pop_any(), Some(object(2)));
-        assert_eq!((garbage.pop_any(), garbage.len()), (None, 0));
+        garbage.push(object(1), at(5));
+        assert_eq!(pop_at(&mut garbage, 1), None);
+        assert_eq!(pop_at(&mut garbage, 7), None);
+        assert_eq!(pop_at(&mut garbage, 8), Some(object(1)));
     }
 
     #[test]
-    fn a_batch_after_a_begun_one_of_others_is_whole() {
+    fn without_room_nothing_is_pushed_in_place() {
         let mut garbage = Garbage::default();
+        assert!(!garbage.push_in_place(object(1), at(0)));
         garbage.push(object(1), at(0));
-        let mut more = Garbage::default();
-        more.push(object(2), at(5));
-        more.push(object(3), at(5));
-        assert_eq!(more.pop_any(), Some(object(2)));
-        garbage.append(more);
-        assert_eq!(garbage.pop(at(3)), Some(object(1)));
-        assert_eq!(garbage.pop(at(3)), None);
-        assert_eq!(garbage.pop(at(8)), Some(object(3)));
+        while garbage.push_in_place(object(2), at(0)) {}
+        assert_eq!(garbage.len(), garbage.objects.capacity());
+        assert!(garbage.len() >= LEAST);
+    }
+
+    #[test]
+    fn what_is_adopted_keeps_its_stamp() {
+        // Stamps of ours, of theirs, and the last epoch of each.
+        for bits in 0..4_u64.pow(6) {
+            let digit = |n: u32| bits / 4_u64.pow(n) % 4;
+            let (mut ours, mut theirs) = (Garbage::default(), Garbage::default());
+            let (mut stamps, mut last) = (Vec::new(), 0);
+            for (garbage, start) in [(&mut ours, 0), (&mut theirs, 3)] {
+                let mut now = 0;
+                for n in 0..2 {
+                    now += digit(start + n);
+                    garbage.push(object(stamps.len()), at(now));
+                    stamps.push(now);
+                }
+                now += digit(start + 2);
+                garbage.settle(at(now));
+                last = last.max(now);
+            }
+            theirs.count_in(100);
+            ours.adopt(theirs);
+            assert_eq!((ours.len(), ours.excess()), (4, 100));
+            for now in 0..20 {
+                ours.settle(at(now));
+                while let Some(Object(number)) = ours.pop_in_place() {
+                    let stamp = &mut stamps[number.addr()];
+                    assert!(*stamp + 3 <= now.max(last), "{bits}: over early");
+                    *stamp = u64::MAX;
+                }
+                let late = |&&stamp: &&u64| stamp != u64::MAX && stamp + 3 <= now;
+                assert_eq!(stamps.iter().find(late), None, "{bits}: late");
+            }
+            assert_eq!(ours.len(), 0);
+        }
+    }
+
+    #[test]
+    fn the_room_of_a_burst_goes_when_it_is_over() {
+        let mut garbage = Garbage::default();
+        (0..10_000).for_each(|number| garbage.push(object(number), at(0)));
+        assert!(!garbage.is_sparse());
+        garbage.settle(at(3));
+        while !garbage.is_sparse() {
+            garbage.pop_in_place().expect("all are over");
+        }
+        garbage.shrink();
+        assert!(!garbage.is_sparse() && garbage.len() > 0);
+        assert_eq!(garbage.pop_any(), Some(object(10_000 - garbage.len() - 1)));
+        while garbage.pop_any().is_some() {}
+        garbage.shrink();
+        assert!(!garbage.is_sparse() && garbage.objects.capacity() <= KEPT);
     }
 }

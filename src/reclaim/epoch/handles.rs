@@ -6,9 +6,10 @@
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::sync::{Arc, Mutex};
 
+use super::garbage::{self, Garbage};
 use super::registry::Registry;
 use super::slot::{Epoch, Pin, Slot};
 use super::store::Store;
@@ -44,8 +45,8 @@ pub struct Entry {
     /// All accesses are Relaxed: the models show that reclamation needs nothing of them.
     link: AtomicPtr<Object>,
     object: Arc<Object>,
-    /// For models that have no store: the epoch that the object was retired in.
-    stamp: Cell<Option<Epoch>>,
+    /// For models that have no store: garbage of this one object, once it is retired.
+    garbage: Cell<Garbage>,
     has_stamp: AtomicBool,
     world: Arc<World>,
 }
@@ -68,6 +69,21 @@ impl Object {
 
 // SAFETY: what is retired here is an `Object` that its world keeps.
 unsafe impl Dispose for Objects {
+    const ENTRY: usize = size_of::<Object>();
+    const SPARE: usize = 2;
+
+    /// The object's own memory is the world's, so it is other memory that becomes spare.
+    unsafe fn empty(object: *mut ()) -> Option<NonNull<()>> {
+        // SAFETY: the caller's promise.
+        unsafe { Self::dispose(object) };
+        Some(NonNull::from(Box::leak(Box::new(0_usize))).cast())
+    }
+
+    unsafe fn release(memory: NonNull<()>) {
+        // SAFETY: from the box in `empty`.
+        drop(unsafe { Box::from_raw(memory.as_ptr().cast::<usize>()) });
+    }
+
     unsafe fn dispose(object: *mut ()) {
         // SAFETY: the world keeps the object.
         unsafe { &*object.cast::<Object>() }.free();
@@ -155,7 +171,7 @@ impl World {
         Arc::new(Entry {
             link: AtomicPtr::new(Arc::as_ptr(&object).cast_mut()),
             object,
-            stamp: Cell::new(None),
+            garbage: Cell::default(),
             has_stamp: AtomicBool::new(false),
             world: Arc::clone(self),
         })
@@ -258,22 +274,36 @@ impl Guard {
         assert!(!entry.object.is_retired.replace(true), "retired twice");
         let object = Arc::as_ptr(&entry.object).cast_mut().cast();
         let (store, registry) = (&self.world.store, &self.world.registry);
+        let place = store.place(&self.pin);
         // SAFETY: retired once, which was just asked; the world keeps the object.
-        unsafe { store.retire::<Objects>(registry, &self.pin, object) };
+        unsafe { store.retire::<Objects>(registry, &self.pin, place, object) };
     }
 
     /// The end of a write.
     pub fn tick(&self) {
         let (store, registry) = (&self.world.store, &self.world.registry);
+        let place = store.place(&self.pin);
         // SAFETY: the world retires `Objects` alone.
-        unsafe { store.tick::<Objects>(registry, &self.pin, 0) };
+        unsafe { store.tick::<Objects>(registry, &self.pin, place, 0) };
+    }
+
+    /// Takes spare memory, if this slot's bag has some, and gives it back to the allocator.
+    pub fn use_spare(&self) -> bool {
+        let place = self.world.store.place(&self.pin);
+        // SAFETY: pinned on the bag's slot.
+        let spare = place.and_then(|bag| unsafe { bag.spare() });
+        // SAFETY: just taken; the world retires `Objects` alone.
+        spare
+            .map(|memory| unsafe { Objects::release(memory) })
+            .is_some()
     }
 
     /// Counts a write, and says how many entries all of them left.
     pub fn count(&self, by: isize) -> usize {
+        let store = &self.world.store;
         // SAFETY: as in `tick`.
-        unsafe { self.world.store.count::<Objects>(&self.pin, by) };
-        self.world.store.len()
+        unsafe { store.count::<Objects>(&self.pin, store.place(&self.pin), by) };
+        store.len()
     }
 
     /// Asserts that no other thread is on the slot, and that what others did there is over and
@@ -320,7 +350,12 @@ impl Entry {
     /// the note has not acquired the unlink by it.
     pub fn unlink_and_stamp(&self, _guard: &Guard) {
         self.unlink();
-        self.stamp.set(Some(self.world.registry.epoch()));
+        let mut garbage = Garbage::default();
+        garbage.push(
+            garbage::Object(ptr::null_mut()),
+            self.world.registry.epoch(),
+        );
+        self.garbage.set(garbage);
         // Relaxed: see above.
         self.has_stamp.store(true, Ordering::Relaxed);
     }
@@ -329,10 +364,12 @@ impl Entry {
     pub fn free_if_over(&self) {
         // Relaxed: see `unlink_and_stamp`.
         if self.has_stamp.load(Ordering::Relaxed) {
-            let stamp = self.stamp.get().expect("there was a note");
-            if stamp.is_over(self.world.registry.epoch()) {
+            let mut garbage = self.garbage.take();
+            garbage.settle(self.world.registry.epoch());
+            if garbage.pop_in_place().is_some() {
                 self.object.free();
             }
+            self.garbage.set(garbage);
         }
     }
 

@@ -3,13 +3,14 @@
 //! ```text
 //! thread     this thread's slot                       (the only file that knows thread-locals)
 //! handles    slots in hand instead, for models        (under `cfg(splitmap_loom)` alone)
-//! store      the garbage of one map: retire, tick, flush, drop
+//! haul       a flush                                  window   what a write does once in 128 times
+//! store      the garbage of one map: retire, tick, drop
 //! bag        the garbage of one participant in it, and who may touch that
 //! registry   the participants, and when the epoch may advance
 //! enrolled   the maps that `flush_all` flushes
 //! slot       the place of a participant, and a pin on it
-//! garbage    a queue of retired objects               chunks   a sequence that grows in place
-//! fences     the two halves of an asymmetric fence
+//! garbage    a queue of retired objects               spare    memory for new ones
+//! fences     the two halves of an asymmetric fence    chunks   a sequence that grows in place
 //! ```
 //!
 //! The proofs are in `docs/RECLAMATION.md`.
@@ -22,11 +23,20 @@ mod fences;
 mod garbage;
 #[cfg(splitmap_loom)]
 pub mod handles;
+mod haul;
 pub(crate) mod registry;
 pub(crate) mod slot;
+mod spare;
 pub(crate) mod store;
 #[cfg(not(splitmap_loom))]
 mod thread;
+mod window;
+
+use crate::sync::{MODELLED, SCHEDULED};
+
+/// At every write of this number a thread frees something, and looks whether a window is over, to spare
+/// the others.
+const LOOK: u64 = if MODELLED || SCHEDULED { 1 } else { 8 };
 
 #[cfg(not(splitmap_loom))]
 pub use self::back_end::Epoch;
@@ -37,6 +47,9 @@ pub use self::enrolled::flush_all;
 
 #[cfg(not(splitmap_loom))]
 mod back_end {
+    use std::ptr::NonNull;
+
+    use super::bag::Bag;
     use super::slot::Pin;
     use super::store::Store;
     use super::thread::{REGISTRY, pin};
@@ -77,6 +90,7 @@ mod back_end {
 
         type Store = Store;
         type Pin = Pin<'static>;
+        type Place<'p> = Option<&'p Bag>;
 
         fn store() -> Store {
             Store::new()
@@ -105,26 +119,52 @@ mod back_end {
             store.len()
         }
 
-        #[inline]
-        unsafe fn retire<D: Dispose>(store: &Store, pin: &Pin<'static>, object: *mut ()) {
+        #[inline(always)]
+        unsafe fn place<'p>(store: &'p Store, pin: &Pin<'static>) -> Option<&'p Bag> {
+            store.place(pin)
+        }
+
+        #[inline(always)]
+        unsafe fn spare<D: Dispose>(place: Option<&Bag>) -> Option<NonNull<()>> {
             // SAFETY: the caller's promise, here and below.
-            unsafe { store.retire::<D>(&REGISTRY, pin, object) };
+            place.and_then(|bag| unsafe { bag.spare() })
         }
 
-        #[inline]
-        unsafe fn count<D: Dispose>(store: &Store, pin: &Pin<'static>, by: isize) -> u64 {
-            // SAFETY: see `retire`.
-            unsafe { store.count::<D>(pin, by) }
+        #[inline(always)]
+        unsafe fn retire<D: Dispose>(
+            store: &Store,
+            pin: &Pin<'static>,
+            place: Option<&Bag>,
+            object: *mut (),
+        ) {
+            // SAFETY: see `spare`.
+            unsafe { store.retire::<D>(&REGISTRY, pin, place, object) };
         }
 
-        #[inline]
-        unsafe fn tick<D: Dispose>(store: &Store, pin: &Pin<'static>, clock: u64) {
-            // SAFETY: see `retire`.
-            unsafe { store.tick::<D>(&REGISTRY, pin, clock) };
+        #[inline(always)]
+        unsafe fn count<D: Dispose>(
+            store: &Store,
+            pin: &Pin<'static>,
+            place: Option<&Bag>,
+            by: isize,
+        ) -> u64 {
+            // SAFETY: see `spare`.
+            unsafe { store.count::<D>(pin, place, by) }
+        }
+
+        #[inline(always)]
+        unsafe fn tick<D: Dispose>(
+            store: &Store,
+            pin: &Pin<'static>,
+            place: Option<&Bag>,
+            clock: u64,
+        ) {
+            // SAFETY: see `spare`.
+            unsafe { store.tick::<D>(&REGISTRY, pin, place, clock) };
         }
 
         unsafe fn flush<D: Dispose>(store: &Store) {
-            // SAFETY: see `retire`.
+            // SAFETY: see `spare`.
             unsafe { store.flush::<D>(&REGISTRY, pin) };
         }
 

@@ -1,7 +1,7 @@
 //! Who is pinned: an epoch, and a slot for each thread or guard that may be.
 //!
 //! A registry holds no garbage. It says one thing: what was unlinked in epoch `e` can be seen by
-//! nobody once the epoch is `e + 3` ([`Epoch::is_over`]). `docs/RECLAMATION.md` has the proof by
+//! nobody once the epoch is `e + 3`, which `garbage` counts. `docs/RECLAMATION.md` has the proof by
 //! cases; the letters here are its own: **F** is the light fence of a reader, **H** the heavy one
 //! of whoever advances.
 //!

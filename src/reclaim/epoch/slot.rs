@@ -50,17 +50,11 @@ impl Epoch {
         Epoch(self.0.wrapping_add(STEP))
     }
 
-    /// Whether nobody can see any more, at `now`, what was unlinked before this epoch was read.
-    /// `now` may be the older of the two.
+    /// How many epochs later `now` is: 0 if it is not later, and 3 if it is 3 or more.
     #[inline]
-    pub(super) fn is_over(self, now: Epoch) -> bool {
-        self.age(now) >= 3 * STEP.cast_signed()
-    }
-
-    /// How much later `now` is, in some unit.
-    #[inline]
-    pub(super) fn age(self, now: Epoch) -> i64 {
-        now.0.wrapping_sub(self.0).cast_signed()
+    pub(super) fn steps(self, now: Epoch) -> u32 {
+        let later = now.0.wrapping_sub(self.0).cast_signed() / STEP.cast_signed();
+        later.clamp(0, 3) as u32
     }
 }
 
@@ -119,11 +113,13 @@ impl Slot {
         self.retired.load(Ordering::Relaxed)
     }
 
-    /// Counts an object that was retired here.
+    /// Counts an object that was retired here: `retired` after it.
     #[inline(always)]
-    pub(super) fn count_retired(&self) {
+    pub(super) fn count_retired(&self) -> usize {
+        let retired = self.retired() + 1;
         // Relaxed: see `retired`.
-        self.retired.store(self.retired() + 1, Ordering::Relaxed);
+        self.retired.store(retired, Ordering::Relaxed);
+        retired
     }
 
     /// Whether the epoch is still the one of the last end of a window.
@@ -270,13 +266,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_epoch_is_over_three_later_also_where_numbers_wrap() {
+    fn epochs_are_counted_to_three_also_where_numbers_wrap() {
         for start in [0, 1, u64::MAX / STEP - 1, u64::MAX / STEP] {
-            let stamp = Epoch(start * STEP + 1);
-            let (second, third) = (stamp.next().next(), stamp.next().next().next());
-            assert!(third.0 & DEPTH == 1 && third.is_over(third.next().next().next()));
-            assert!(stamp.is_over(third) && !stamp.is_over(second));
-            assert!(!third.is_over(stamp), "the older of the two is asked about");
+            let mut now = Epoch(start * STEP + 1);
+            let first = now;
+            for steps in [0, 1, 2, 3, 3, 3] {
+                assert!(now.0 & DEPTH == 1);
+                assert_eq!((first.steps(now), now.steps(first)), (steps, 0));
+                now = now.next();
+            }
         }
     }
 

@@ -5,15 +5,20 @@
 //! the rest. So entries are dropped by nobody but threads that hold the map, which is why they
 //! may borrow, and may be bound to one thread. (Those of an enrolled map may not: see `enrolled`.)
 
+use std::ptr::NonNull;
 use std::sync::Arc;
 #[cfg(not(splitmap_loom))]
 use std::sync::Weak;
 
-use super::bag::{Bag, Contents, Lot, Pending, Taken, budget, free};
+use super::LOOK;
+#[cfg(splitmap_loom)]
+use super::bag::Taken;
+use super::bag::{Bag, Contents, Pending, excess, free};
 use super::chunks::Chunks;
 use super::garbage::{Garbage, Object};
 use super::registry::Registry;
-use super::slot::{Pin, Slot};
+use super::slot::{Epoch, Pin, Slot};
+use super::spare::Spare;
 use crate::reclaim::Dispose;
 use crate::reclaim::count::Count;
 use crate::reclaim::lazy::LazyBox;
@@ -29,10 +34,6 @@ const WINDOW: u64 = if MODELLED || SCHEDULED { 1 } else { 128 };
 /// that writes many maps, each of them rarely, would come to the end of a window in none.
 const RETIREMENTS: usize = WINDOW as usize;
 
-/// How often `flush` tries to advance the epoch. Three times would do if no reader ever came
-/// between; one that is pinned for the moment is gone at a later attempt.
-const ATTEMPTS: usize = if MODELLED { 3 } else { 32 };
-
 /// See the file's header. Nothing is allocated before the first write.
 pub struct Store {
     bags: LazyBox<Bags, Arc<Bags>>,
@@ -40,20 +41,33 @@ pub struct Store {
 
 /// What a store has, once it has been written. It is the store's alone, unless its map is enrolled.
 pub(crate) struct Bags {
-    /// How the objects are freed when the store is dropped.
-    dispose: unsafe fn(*mut ()),
+    /// What the map's `Dispose` says, for when nobody is there to say it.
+    by: &'static By,
     /// By the index of the slot.
     bags: Chunks<LazyBox<Bag>, 8>,
     /// Garbage that belongs to nobody.
-    parcels: Stack<Lot>,
-    /// The objects in parcels, and their bytes.
+    parcels: Stack<Garbage>,
+    /// What is in parcels.
     sent: Pending,
+}
+
+/// A `Dispose`, without its type.
+struct By {
+    dispose: unsafe fn(*mut ()),
+    release: unsafe fn(NonNull<()>),
+    entry: usize,
 }
 
 impl Bags {
     fn new<D: Dispose>() -> Self {
         Bags {
-            dispose: D::dispose,
+            by: const {
+                &By {
+                    dispose: D::dispose,
+                    release: D::release,
+                    entry: D::ENTRY,
+                }
+            },
             bags: Chunks::new(),
             parcels: Stack::new(),
             sent: Pending::default(),
@@ -65,7 +79,8 @@ impl Bags {
         place.get_or_make(Bag::new)
     }
 
-    fn get(&self, slot: &Slot) -> Option<&Bag> {
+    #[inline(always)]
+    pub(super) fn get(&self, slot: &Slot) -> Option<&Bag> {
         self.bags.get(slot.index())?.get()
     }
 
@@ -76,97 +91,75 @@ impl Bags {
     }
 
     /// Puts garbage beside the bags.
-    fn send(&self, (garbage, bytes): Lot) {
+    pub(super) fn send(&self, garbage: Garbage) {
         // Relaxed: statistics.
         self.sent
             .objects
             .fetch_add(garbage.len(), Ordering::Relaxed);
         // Relaxed: as above.
-        self.sent.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.parcels.push((garbage, bytes));
-    }
-
-    /// Puts something into the bag of this thread, or beside it. `push` may call the allocator.
-    ///
-    /// # Safety
-    ///
-    /// The thread is pinned on the bag's slot. `push` runs no user code.
-    #[cold]
-    unsafe fn push_by(&self, bag: &Bag, push: impl FnOnce(&mut Lot)) {
-        let mut push = Some(push);
-        let mut push = |lot: &mut Lot| push.take().into_iter().for_each(|push| push(lot));
-        // SAFETY: the caller's promise.
-        if unsafe { bag.rework(&mut push, |spilled| self.send(spilled)) }.is_none() {
-            let mut lot = Lot::default();
-            push(&mut lot);
-            self.send(lot);
-        }
-    }
-
-    /// Takes all that stands beside the bags.
-    fn receive(&self) -> Option<Lot> {
-        if !self.parcels.has_some() {
-            return None;
-        }
-        let (mut garbage, mut bytes) = (Garbage::default(), 0);
-        for (more, more_bytes) in self.parcels.take().into_iter().rev() {
-            garbage.append(more);
-            bytes += more_bytes;
-        }
-        // Relaxed: statistics.
         self.sent
-            .objects
-            .fetch_sub(garbage.len(), Ordering::Relaxed);
-        // Relaxed: as above.
-        self.sent.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        Some((garbage, bytes))
+            .excess
+            .fetch_add(garbage.excess(), Ordering::Relaxed);
+        self.parcels.push(garbage);
     }
 
+    /// Does something to the garbage of this thread's bag, or to some beside it. `work` may call the
+    /// allocator.
+    ///
     /// # Safety
     ///
-    /// That of `Reclaim::flush`.
-    pub(super) unsafe fn flush<'r, D: Dispose>(
-        &self,
-        registry: &'r Registry,
-        pin: impl FnOnce() -> Pin<'r>,
-    ) {
-        let mut haul = Haul {
-            bags: self,
-            garbage: Garbage::default(),
-            bytes: 0,
-        };
-        let pin = pin();
-        let is_alone = pin.is_alone();
-        haul.gather(registry, &pin);
-        drop(pin);
-        for _ in 0..ATTEMPTS {
-            if haul.garbage.is_all_ripe(registry.epoch()) {
-                break;
-            }
-            if !registry.advance().advanced {
-                // This thread has another guard, for which it would wait in vain.
-                if !is_alone {
-                    break;
-                }
-                #[cfg(not(splitmap_loom))]
-                crate::sync::yield_now();
-            }
+    /// The thread is pinned on the bag's slot. `work` runs no user code.
+    #[cold]
+    pub(super) unsafe fn work_at(&self, bag: &Bag, work: impl FnOnce(&mut Garbage)) {
+        let mut work = Some(work);
+        let mut once =
+            |garbage: &mut Garbage| work.take().into_iter().for_each(|work| work(garbage));
+        // SAFETY: the caller's promise.
+        if unsafe { bag.rework(&mut once, |spilled| self.send(spilled)) }.is_none() {
+            let mut garbage = Garbage::default();
+            once(&mut garbage);
+            self.send(garbage);
         }
-        let now = registry.epoch();
-        haul.garbage.sort(now);
-        while let Some(Object(object)) = haul.garbage.pop(now) {
-            // SAFETY: still allocated.
-            haul.bytes -= unsafe { D::bytes(object) };
-            // SAFETY: retired for this `D` and popped once; its stamp is over.
-            unsafe { D::dispose(object) };
+    }
+
+    /// Takes all that stands beside the bags, the oldest first.
+    pub(super) fn receive(&self) -> Vec<Garbage> {
+        if !self.parcels.has_some() {
+            return Vec::new();
         }
+        let mut parcels = self.parcels.take();
+        parcels.reverse();
+        for garbage in &parcels {
+            // Relaxed: statistics.
+            self.sent
+                .objects
+                .fetch_sub(garbage.len(), Ordering::Relaxed);
+            // Relaxed: as above.
+            self.sent
+                .excess
+                .fetch_sub(garbage.excess(), Ordering::Relaxed);
+        }
+        parcels
+    }
+
+    /// Gives spare memory back to the allocator.
+    pub(super) fn release(&self, mut spare: Spare) {
+        while let Some(memory) = spare.pop() {
+            // SAFETY: from a bag of this map, out of which it was taken.
+            unsafe { (self.by.release)(memory) };
+        }
+    }
+
+    /// All bags but one.
+    pub(super) fn others(&self, but: usize) -> impl Iterator<Item = (usize, &Bag)> {
+        self.iter().filter(move |&(index, _)| index != but)
     }
 
     /// The bags with garbage, but for one.
-    fn with_garbage(&self, but: usize) -> impl Iterator<Item = (usize, &Bag)> {
+    pub(super) fn with_garbage(&self, but: usize) -> impl Iterator<Item = (usize, &Bag)> {
         // Models ask all of them: they do not explore a statistic.
-        self.iter()
-            .filter(move |&(index, bag)| index != but && (MODELLED || bag.pending.is_some()))
+        self.others(but)
+            .filter(|(_, bag)| MODELLED || bag.pending.is_some())
     }
 }
 
@@ -183,47 +176,82 @@ impl Store {
         self.bags.get_or_make(Bags::new::<D>)
     }
 
+    /// The bag of this thread, if it is there.
+    #[inline(always)]
+    pub(crate) fn place(&self, pin: &Pin<'_>) -> Option<&Bag> {
+        self.bags.get()?.get(pin.slot())
+    }
+
+    /// The bag of this thread, which was not there when `place` looked.
+    #[cold]
+    #[inline(never)]
+    fn make<D: Dispose>(&self, pin: &Pin<'_>) -> &Bag {
+        self.bags::<D>().of(pin.slot())
+    }
+
     /// # Safety
     ///
-    /// That of `Reclaim::retire`. The pin is one of `registry`, as with all that follows.
-    #[inline]
+    /// That of `Reclaim::retire`. The pin is one of `registry`, and `place` is its bag here, as with all
+    /// that follows.
+    #[inline(always)]
     pub(crate) unsafe fn retire<D: Dispose>(
         &self,
         registry: &Registry,
         pin: &Pin<'_>,
+        place: Option<&Bag>,
         object: *mut (),
     ) {
-        let bags = self.bags::<D>();
-        let bag = bags.of(pin.slot());
-        // The stamp: read while pinned, after the unlink. And after the bag was made, since the
-        // allocator may have retired something meanwhile: the newest stamp comes last.
+        let bag = place.unwrap_or_else(|| self.make::<D>(pin));
+        // The stamp: read while pinned, after the unlink.
         let now = registry.epoch();
-        pin.slot().count_retired();
+        let many = pin.slot().count_retired() >= RETIREMENTS;
         // SAFETY: retired just now.
-        let bytes = unsafe { D::bytes(object) };
+        let excess = unsafe { excess::<D>(object) };
         let push = |contents: &mut Contents| {
+            if many || contents.garbage.is_older(now) {
+                bag.ask();
+            }
             let pushed = contents.garbage.push_in_place(Object(object), now);
-            contents.bytes += if pushed { bytes } else { 0 };
+            contents.garbage.count_in(if pushed { excess } else { 0 });
             pushed
         };
         // SAFETY: pinned; `push` runs no user code, and calls no allocator.
         if unsafe { bag.change(push) } != Some(true) {
-            let push = |(garbage, sum): &mut Lot| {
-                garbage.push(Object(object), now);
-                *sum += bytes;
-            };
             // SAFETY: pinned.
-            unsafe { bags.push_by(bag, push) };
+            unsafe { self.retire_beside::<D>(bag, object, now) };
         }
+    }
+
+    /// As `retire`, where there is no room, or where another thread may be at the bag.
+    ///
+    /// # Safety
+    ///
+    /// As for `retire`.
+    #[cold]
+    #[inline(never)]
+    unsafe fn retire_beside<D: Dispose>(&self, bag: &Bag, object: *mut (), now: Epoch) {
+        let push = |garbage: &mut Garbage| {
+            // SAFETY: still allocated.
+            garbage.count_in(unsafe { excess::<D>(object) });
+            garbage.push(Object(object), now);
+        };
+        // SAFETY: pinned.
+        unsafe { self.bags::<D>().work_at(bag, push) };
     }
 
     /// # Safety
     ///
     /// That of `Reclaim::count`.
-    #[inline]
-    pub(super) unsafe fn count<D: Dispose>(&self, pin: &Pin<'_>, by: isize) -> u64 {
+    #[inline(always)]
+    pub(super) unsafe fn count<D: Dispose>(
+        &self,
+        pin: &Pin<'_>,
+        place: Option<&Bag>,
+        by: isize,
+    ) -> u64 {
+        let bag = place.unwrap_or_else(|| self.make::<D>(pin));
         // Alone: whoever is pinned on the slot.
-        self.bags::<D>().of(pin.slot()).count.add_alone(by)
+        bag.count.add_alone(by)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -234,83 +262,41 @@ impl Store {
     /// # Safety
     ///
     /// That of `Reclaim::tick`.
-    #[inline]
-    pub(crate) unsafe fn tick<D: Dispose>(&self, registry: &Registry, pin: &Pin<'_>, clock: u64) {
-        let Some(bags) = self.bags.get() else {
-            return;
-        };
-        let Some(bag) = bags.get(pin.slot()) else {
-            return;
-        };
-        let now = registry.epoch();
-        if clock.is_multiple_of(WINDOW) || pin.slot().retired() >= RETIREMENTS {
-            self.end_window(registry, bags, bag, pin.slot());
-        }
-        if bag.is_freeing() {
-            return;
-        }
-        let look = |contents: &mut Contents| {
-            let garbage = &contents.garbage;
-            garbage.is_ripe(now).then(|| budget(garbage.len()))
-        };
-        // SAFETY: pinned; `look` runs no user code.
-        if let Some(Some(budget)) = unsafe { bag.with(look) } {
+    #[inline(always)]
+    pub(crate) unsafe fn tick<D: Dispose>(
+        &self,
+        registry: &Registry,
+        pin: &Pin<'_>,
+        place: Option<&Bag>,
+        clock: u64,
+    ) {
+        let is_asked = place.is_some_and(Bag::is_asked);
+        if is_asked || clock.is_multiple_of(LOOK) {
+            let bag = place.unwrap_or_else(|| self.make::<D>(pin));
+            bag.hear();
             // SAFETY: the caller's promise.
-            unsafe { free::<D>(bag, now, budget, |spilled| bags.send(spilled)) };
+            unsafe { self.attend::<D>(registry, pin.slot(), bag, clock) };
         }
     }
 
-    /// The end of a window: takes what was left behind, and advances the epoch, if there is
-    /// anything to free and nobody else has advanced it since the last one.
-    #[cold]
-    fn end_window(&self, registry: &Registry, bags: &Bags, bag: &Bag, slot: &Slot) {
-        // In whatever map: this thread may be the only one that ever sees to the epoch for it.
-        let has_retired = slot.begin_window();
-        let own = slot.index();
-        let add = |(garbage, bytes): Lot| {
-            let add = |(all, sum): &mut Lot| {
-                all.append(garbage);
-                *sum += bytes;
-            };
-            // SAFETY: pinned.
-            unsafe { bags.push_by(bag, add) };
-        };
-        bags.receive().map(add);
-
-        let look = |contents: &mut Contents| {
-            let watched = (contents.watched as usize, contents.watched_clock);
-            (contents.garbage.len() > 0, watched)
-        };
-        // SAFETY: pinned; `look` runs no user code.
-        let Some((has_garbage, (watched, clock))) = (unsafe { bag.with(look) }) else {
-            return;
-        };
-        // Left behind: nobody has written there since the end of the last window.
-        let left = bags
-            .with_garbage(own)
-            .find(|&(index, bag)| index == watched && bag.count.clock() == clock);
-        let taken = left.and_then(|(index, left)| Taken::raise(index, left));
-        let is_quiet = slot.has_seen(registry.epoch());
-        let fenced = if is_quiet && (has_garbage || has_retired || taken.is_some()) {
-            registry.advance().fenced
-        } else {
-            taken.is_some() && registry.heavy()
-        };
-        if fenced && let Some(taken) = &taken {
-            // SAFETY: a heavy fence was just executed.
-            unsafe { taken.contents(registry) }.map(add);
+    /// What a thread does at a few of its writes: it ends a window that is over, and frees something.
+    ///
+    /// # Safety
+    ///
+    /// As for `tick`.
+    #[inline(never)]
+    unsafe fn attend<D: Dispose>(&self, registry: &Registry, slot: &Slot, bag: &Bag, clock: u64) {
+        if (clock.is_multiple_of(WINDOW) || slot.retired() >= RETIREMENTS)
+            && let Some(bags) = self.bags.get()
+        {
+            bags.end_window(registry, bag, slot);
         }
-        drop(taken);
-        let next = bags.with_garbage(own).find(|&(index, _)| index > watched);
-        let next = next.or_else(|| bags.with_garbage(own).next());
-        let remember = |contents: &mut Contents| {
-            let (index, clock) = next.map_or((0, 0), |(index, bag)| (index, bag.count.clock()));
-            contents.watched = u32::try_from(index).unwrap_or(0);
-            contents.watched_clock = clock;
-        };
-        // SAFETY: pinned; `remember` runs no user code.
-        unsafe { bag.with(remember) };
-        slot.see(registry.epoch());
+        // SAFETY: pinned.
+        let over = unsafe { bag.over(registry.epoch()) };
+        if over > 0 {
+            // SAFETY: the caller's promise.
+            unsafe { free::<D>(bag, over) };
+        }
     }
 
     /// # Safety
@@ -352,14 +338,17 @@ impl Store {
     }
 
     pub(super) fn stats(&self, registry: &Registry) -> Stats {
-        let (mut pending, mut pending_bytes) = (0, 0);
+        let (mut pending, mut pending_bytes) = (0, 0_usize);
         if let Some(bags) = self.bags.get() {
             let all = bags.iter().map(|(_, bag)| &bag.pending);
             for part in all.chain([&bags.sent]) {
                 // Relaxed: statistics.
-                pending += part.objects.load(Ordering::Relaxed);
+                let objects = part.objects.load(Ordering::Relaxed);
                 // Relaxed: as above.
-                pending_bytes += part.bytes.load(Ordering::Relaxed);
+                let excess = part.excess.load(Ordering::Relaxed);
+                pending += objects;
+                let bytes = (objects * bags.by.entry).wrapping_add(excess);
+                pending_bytes = pending_bytes.wrapping_add(bytes);
             }
         }
         let (blocked_advances, blocked_since) = registry.blocked();
@@ -374,66 +363,13 @@ impl Store {
     }
 }
 
-/// Garbage that `flush` has gathered. What it does not come to free goes back.
-struct Haul<'s> {
-    bags: &'s Bags,
-    garbage: Garbage,
-    bytes: usize,
-}
-
-impl Haul<'_> {
-    fn add(&mut self, (garbage, bytes): Lot) {
-        self.garbage.append(garbage);
-        self.bytes += bytes;
-    }
-
-    /// Takes the garbage of this thread's bag, of all whose slot is idle, and what stands beside.
-    fn gather(&mut self, registry: &Registry, pin: &Pin<'_>) {
-        let own = self.bags.get(pin.slot());
-        // SAFETY: pinned; `take` runs no user code.
-        let take_own = || own.and_then(|bag| unsafe { bag.change(Contents::take) });
-        let mine = take_own();
-        let is_mine = mine.is_some();
-        if let Some(contents) = mine {
-            self.add(contents);
-        }
-        let others = self.bags.with_garbage(pin.slot().index());
-        let raise = |(index, bag)| Taken::raise(index, bag);
-        let taken: Vec<Taken<'_>> = others.filter_map(raise).collect();
-        if !taken.is_empty() && registry.heavy() {
-            for taken in taken {
-                // SAFETY: the heavy fence was after the last flag was raised.
-                if let Some(contents) = unsafe { taken.contents(registry) } {
-                    self.add(contents);
-                }
-            }
-        }
-        if let Some(parcels) = self.bags.receive() {
-            self.add(parcels);
-        }
-        // Somebody else was at it, saw that it is in use, and let go of it again.
-        if !is_mine && let Some(contents) = take_own() {
-            self.add(contents);
-        }
-    }
-}
-
-impl Drop for Haul<'_> {
-    fn drop(&mut self) {
-        let garbage = std::mem::take(&mut self.garbage);
-        if garbage.len() > 0 {
-            self.bags.send((garbage, self.bytes));
-        }
-    }
-}
-
 impl Drop for Bags {
     /// Frees all garbage: with the store, or, if `flush_all` is at an enrolled map while it is dropped,
     /// when that is done. A destructor that panics keeps no other from being run; a second panic
     /// ends the process, as everywhere.
     fn drop(&mut self) {
         struct Rest {
-            garbage: Garbage,
+            parts: Vec<Garbage>,
             dispose: unsafe fn(*mut ()),
         }
 
@@ -445,7 +381,11 @@ impl Drop for Bags {
 
         impl Rest {
             fn free(&mut self) {
-                while let Some(Object(object)) = self.garbage.pop_any() {
+                while let Some(part) = self.parts.last_mut() {
+                    let Some(Object(object)) = part.pop_any() else {
+                        self.parts.pop();
+                        continue;
+                    };
                     // SAFETY: retired for the map's `Dispose` and popped once. The map is gone:
                     // no guard of it is left. If this is not where it was dropped, it was enrolled,
                     // and the objects may be freed anywhere.
@@ -454,17 +394,16 @@ impl Drop for Bags {
             }
         }
 
-        let mut garbage = Garbage::default();
-        if let Some((parcels, _)) = self.receive() {
-            garbage.append(parcels);
-        }
+        let mut parts = self.receive();
         for (_, bag) in self.iter() {
             // SAFETY: borrowed mutably, so nobody else has access.
-            garbage.append(unsafe { bag.empty() }.0);
+            let (garbage, spare) = unsafe { bag.empty() };
+            parts.push(garbage);
+            self.release(spare);
         }
         Rest {
-            garbage,
-            dispose: self.dispose,
+            parts,
+            dispose: self.by.dispose,
         }
         .free();
     }
@@ -483,6 +422,8 @@ mod tests {
             drop(unsafe { Box::from_raw(object.cast::<u64>()) });
         }
 
+        const ENTRY: usize = size_of::<u64>();
+
         unsafe fn bytes(_: *mut ()) -> usize {
             size_of::<u64>()
         }
@@ -492,12 +433,13 @@ mod tests {
     fn write(store: &Store, registry: &Registry, slot: &Slot) {
         let pin = registry.pin(slot).unwrap();
         let object = Box::into_raw(Box::new(0_u64)).cast();
+        let place = store.place(&pin);
         // SAFETY: nobody else has the object, and the pin is one of the registry's, here and below.
-        unsafe { store.retire::<Boxed>(registry, &pin, object) };
+        unsafe { store.retire::<Boxed>(registry, &pin, place, object) };
         // SAFETY: as above.
-        let clock = unsafe { store.count::<Boxed>(&pin, 0) };
+        let clock = unsafe { store.count::<Boxed>(&pin, place, 0) };
         // SAFETY: as above.
-        unsafe { store.tick::<Boxed>(registry, &pin, clock) };
+        unsafe { store.tick::<Boxed>(registry, &pin, place, clock) };
     }
 
     #[test]

@@ -354,6 +354,7 @@ unsafe impl Reclaimer for Seize {
 
     type Store = Store;
     type Pin = Pin;
+    type Place<'p> = ();
 
     fn store() -> Store {
         Store {
@@ -390,7 +391,9 @@ unsafe impl Reclaimer for Seize {
         store.heart.get().map_or(0, |heart| heart.entries.len())
     }
 
-    unsafe fn retire<D: Dispose>(_: &Store, pin: &Pin, object: *mut ()) {
+    unsafe fn place<'p>(_: &'p Store, _: &Pin) {}
+
+    unsafe fn retire<D: Dispose>(_: &Store, pin: &Pin, (): (), object: *mut ()) {
         let heart = pin.heart;
         ptr::from_ref(heart).expose_provenance();
         heart.garbage.count(1);
@@ -402,12 +405,12 @@ unsafe impl Reclaimer for Seize {
         }
     }
 
-    unsafe fn count<D: Dispose>(_: &Store, pin: &Pin, by: isize) -> u64 {
+    unsafe fn count<D: Dispose>(_: &Store, pin: &Pin, (): (), by: isize) -> u64 {
         pin.heart.entries.count(by)
     }
 
     #[inline]
-    unsafe fn tick<D: Dispose>(_: &Store, pin: &Pin, _: u64) {
+    unsafe fn tick<D: Dispose>(_: &Store, pin: &Pin, (): (), _: u64) {
         // SAFETY: the caller's promise.
         unsafe { pin.heart.sweep::<D>(pin) };
     }
