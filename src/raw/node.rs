@@ -33,15 +33,26 @@ impl<K, V, M: Default> Node<K, V, M> {
     ///
     /// If the allocator's address does not fit a link; the entry is dropped then.
     pub(crate) fn new(hash: u64, key: K, value: V) -> Box<Self> {
-        let node = Box::new(Node {
-            next: Link::new(Word::END),
-            hash,
-            meta: M::default(),
-            key,
-            value,
-        });
-        check_address(&raw const *node);
-        node
+        let (next, meta) = (Link::new(Word::END), M::default());
+        let mut node = Box::<Self>::new_uninit();
+        let place = node.as_mut_ptr();
+        check_address(place);
+        // Field by field: a node that is built on the stack has a large value there twice more in a
+        // debug build.
+        #[expect(
+            clippy::multiple_unsafe_ops_per_block,
+            reason = "one reason for all fields"
+        )]
+        // SAFETY: `place` is memory for a node, which is the caller's alone; all its fields are
+        // written, and nothing between panics.
+        unsafe {
+            (&raw mut (*place).next).write(next);
+            (&raw mut (*place).hash).write(hash);
+            (&raw mut (*place).meta).write(meta);
+            (&raw mut (*place).key).write(key);
+            (&raw mut (*place).value).write(value);
+            node.assume_init()
+        }
     }
 }
 
@@ -67,8 +78,15 @@ impl<K, V, M> Node<K, V, M> {
     }
 
     /// The entry of a node that nobody else can reach.
-    pub(crate) fn into_entry(self) -> (K, V) {
+    #[expect(clippy::boxed_local, reason = "a node on the stack is one copy more")]
+    pub(crate) fn into_entry(self: Box<Self>) -> (K, V) {
         (self.key, self.value)
+    }
+
+    /// The key of a node that nobody else can reach. Its value is dropped where it is.
+    #[expect(clippy::boxed_local, reason = "a node on the stack is one copy more")]
+    pub(crate) fn into_key(self: Box<Self>) -> K {
+        self.key
     }
 }
 
