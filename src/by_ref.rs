@@ -11,9 +11,9 @@ use std::hash::{BuildHasher, Hash};
 
 use equivalent::Equivalent;
 
-use crate::compute::{Compute, Operation, entry};
-use crate::map::HashMap;
-use crate::raw::{Decision, Node, Watch};
+use crate::compute::{Compute, Operation, Seen, entry, put_or_update, update_present};
+use crate::map::{HashMap, is_large};
+use crate::raw::{Blank, Decision, Node, Watch};
 use crate::reclaim::{Guard, Reclaimer};
 
 impl<K, V, S, R> HashMap<K, V, S, R>
@@ -27,7 +27,7 @@ where
     fn decide_ref<'g, Q, T>(
         &'g self,
         key: &Q,
-        mut decide: impl FnMut(Option<(&'g K, &'g V)>, Option<V>) -> Decision<V, T>,
+        mut decide: impl FnMut(Seen<'g, K, V>, &mut Blank<K, V>) -> Decision<V, T>,
         mut own: impl FnMut(Option<&'g Node<K, V>>) -> K,
         guard: &'g impl Guard<R>,
     ) -> Compute<'g, K, V, T>
@@ -35,21 +35,26 @@ where
         Q: Equivalent<K> + Hash + ?Sized,
     {
         let hash = self.hash(key);
-        // What an earlier round has made, and not used up.
-        let (mut owned, mut lost) = (None, None);
+        // What an earlier round has made, and not put there.
+        let mut blank = Blank {
+            key: None,
+            unused: None,
+        };
         // What this thread itself does to the key, from the second round on.
         let mut watch: Option<Watch> = None;
         loop {
             let seen = self.find_hashed(hash, key, guard);
-            // Into a node at once, and out of it only if it is lost: a value may be large.
-            let node = match (decide(seen.map(entry), lost.take()), seen) {
-                (Decision::Put(value), _) => {
-                    let key = owned.take().unwrap_or_else(|| own(seen));
+            let node = match decide(seen.map(entry), &mut blank) {
+                Decision::Put(value) => {
+                    let key = blank.key.take().unwrap_or_else(|| own(seen));
                     Node::new(hash, key, value)
                 }
-                (Decision::Leave(answer), _) => return Compute::Aborted(answer),
-                (Decision::Remove, None) => return Compute::Absent,
-                (Decision::Remove, Some(seen)) => {
+                Decision::PutUnused => blank.unused.take().expect("it is there"),
+                Decision::Leave(answer) => return Compute::Aborted(answer),
+                Decision::Remove => {
+                    let Some(seen) = seen else {
+                        return Compute::Absent;
+                    };
                     let is_seen = |node: &Node<K, V>| std::ptr::eq(node, seen);
                     match self.removal(hash, seen.key(), is_seen, guard) {
                         Ok(Some(node)) => return Compute::Removed(node.key(), node.value()),
@@ -60,7 +65,7 @@ where
                     }
                 }
             };
-            let node = match seen {
+            blank.unused = Some(match seen {
                 None => match self.insert_absent(node, guard) {
                     Ok(node) => return Compute::Inserted(node.key(), node.value()),
                     Err((_, node)) => node,
@@ -75,9 +80,7 @@ where
                         node
                     }
                 },
-            };
-            let (key, value) = node.into_entry();
-            (owned, lost) = (Some(key), Some(value));
+            });
         }
     }
 
@@ -121,21 +124,15 @@ where
     pub fn update_ref<'g, Q>(
         &'g self,
         key: &Q,
-        mut update: impl FnMut(&V) -> V,
+        update: impl FnMut(&V) -> V,
         guard: &'g impl Guard<R>,
     ) -> Option<&'g V>
     where
         Q: Equivalent<K> + Hash + ?Sized,
         K: Clone,
     {
-        let decide = |entry: Option<(_, &V)>, lost| {
-            drop(lost);
-            entry.map_or(Decision::Leave(()), |(_, value)| {
-                Decision::Put(update(value))
-            })
-        };
         let own = |seen: Option<&Node<K, V>>| seen.expect("it is updated").key().clone();
-        match self.decide_ref(key, decide, own, guard) {
+        match self.decide_ref(key, update_present(update), own, guard) {
             Compute::Updated { new, .. } => Some(new.1),
             _ => None,
         }
@@ -161,10 +158,11 @@ where
         Q: Equivalent<K> + Hash + ?Sized,
         K: Clone + From<&'q Q>,
     {
-        // Not moved into a closure, which is moved itself.
-        let mut value = Some(value);
-        let make = || value.take().expect("made once");
-        self.update_or_insert_with_ref(key, update, make, guard)
+        if const { is_large::<V>() } {
+            let value = Box::new(value);
+            return self.update_or_insert_with_ref(key, update, || *value, guard);
+        }
+        self.update_or_insert_with_ref(key, update, || value, guard)
     }
 
     /// As [`update_or_insert_with`](Self::update_or_insert_with), for a borrowed key: as
@@ -187,9 +185,8 @@ where
         Q: Equivalent<K> + Hash + ?Sized,
         K: Clone + From<&'q Q>,
     {
-        // By reference: it has room for a value, which each call below would move.
-        let mut decide = crate::compute::put_or_update(update, make);
-        match self.decide_ref::<_, Infallible>(key, &mut decide, |seen| owned(seen, key), guard) {
+        let decide = put_or_update(update, make);
+        match self.decide_ref::<_, Infallible>(key, decide, |seen| owned(seen, key), guard) {
             Compute::Inserted(_, value) => value,
             Compute::Updated { new, .. } => new.1,
             Compute::Removed(..) | Compute::Absent => unreachable!("a value was put there"),
@@ -224,8 +221,8 @@ where
         Q: Equivalent<K> + Hash + ?Sized,
         K: Clone + From<&'q Q>,
     {
-        let decide = |entry: Option<_>, lost| {
-            drop(lost);
+        let decide = |entry: Option<_>, blank: &mut Blank<K, V>| {
+            blank.clear();
             compute(entry).into()
         };
         self.decide_ref(key, decide, |seen| owned(seen, key), guard)

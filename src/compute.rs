@@ -12,11 +12,12 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
+use std::mem;
 
 use equivalent::Equivalent;
 
-use crate::map::HashMap;
-use crate::raw::{Computed, Decision, Node};
+use crate::map::{HashMap, is_large};
+use crate::raw::{Blank, Computed, Decision, Node};
 use crate::reclaim::{Guard, Reclaimer};
 
 /// What a closure wants done with a key: [`HashMap::compute`].
@@ -85,30 +86,56 @@ impl<V, T> From<Operation<V, T>> for Decision<V, T> {
     }
 }
 
+/// The entry that a closure sees, if the key is present.
+pub(crate) type Seen<'g, K, V> = Option<(&'g K, &'g V)>;
+
+/// What `update` decides: a new value from the one there is.
+pub(crate) fn update_present<'g, K: 'g, V: 'g>(
+    mut update: impl FnMut(&V) -> V,
+) -> impl FnMut(Seen<'g, K, V>, &mut Blank<K, V>) -> Decision<V, ()> {
+    move |entry, blank| {
+        blank.clear();
+        match entry {
+            Some((_, value)) => Decision::Put(update(value)),
+            None => Decision::Leave(()),
+        }
+    }
+}
+
 /// What `update_or_insert_with` decides: a new value from the one there is, or the one that `make`
-/// makes, once at most. Gets the value that it gave before and that was not needed.
+/// makes, once at most.
 pub(crate) fn put_or_update<'g, K: 'g, V: 'g>(
     mut update: impl FnMut(&V) -> V,
     make: impl FnOnce() -> V,
-) -> impl FnMut(Option<(&'g K, &'g V)>, Option<V>) -> Decision<V, Infallible> {
-    let (mut make, mut made) = (Some(make), None);
+) -> impl FnMut(Seen<'g, K, V>, &mut Blank<K, V>) -> Decision<V, Infallible> {
+    let mut make = Some(make);
+    // What was made, while the key is present: boxed, since it is seldom there, and may be large.
+    let mut made: Option<Box<V>> = None;
     let mut last_was_made = false;
-    move |entry, lost| {
-        if last_was_made {
-            made = lost;
-        } else {
-            // Not at the end: if its destructor panics there, the new value leaks.
-            drop(lost);
+    move |entry, blank| {
+        if !mem::replace(&mut last_was_made, entry.is_none()) {
+            blank.clear();
         }
-        last_was_made = entry.is_none();
-        Decision::Put(match entry {
-            Some((_, value)) => update(value),
-            None => made.take().unwrap_or_else(|| {
-                let make = make.take().expect("what was made came back");
-                make()
-            }),
+        Decision::Put(match (entry, blank.value()) {
+            (Some((_, value)), Some(unused)) => {
+                made = Some(replace_boxed(unused, || update(value)));
+                return Decision::PutUnused;
+            }
+            (None, Some(_)) => return Decision::PutUnused,
+            (Some((_, value)), None) => update(value),
+            (None, None) => match made.take() {
+                Some(made) => *made,
+                None => make.take().expect("what was made came back")(),
+            },
         })
     }
+}
+
+/// Replaces a value by what `make` returns, and boxes it. Never inlined: its copies are its own.
+#[cold]
+#[inline(never)]
+fn replace_boxed<V>(value: &mut V, make: impl FnOnce() -> V) -> Box<V> {
+    Box::new(mem::replace(value, make()))
 }
 
 pub(crate) fn entry<K, V>(node: &Node<K, V>) -> (&K, &V) {
@@ -127,10 +154,11 @@ where
         &'g self,
         hash: u64,
         key: K,
-        mut decide: impl FnMut(Option<(&'g K, &'g V)>, Option<V>) -> Decision<V, T>,
+        mut decide: impl FnMut(Seen<'g, K, V>, &mut Blank<K, V>) -> Decision<V, T>,
         guard: &'g impl Guard<R>,
     ) -> Computed<'g, K, V, (), T> {
-        let decide = |node: Option<&'g Node<K, V>>, lost| decide(node.map(entry), lost);
+        let decide =
+            |node: Option<&'g Node<K, V>>, blank: &mut Blank<K, V>| decide(node.map(entry), blank);
         self.computed(hash, key, decide, guard)
     }
 
@@ -142,13 +170,7 @@ where
         update: &mut impl FnMut(&V) -> V,
         guard: &'g impl Guard<R>,
     ) -> Result<&'g V, K> {
-        let decide = |entry: Option<(_, &V)>, lost| {
-            drop(lost);
-            entry.map_or(Decision::Leave(()), |(_, value)| {
-                Decision::Put(update(value))
-            })
-        };
-        match self.decide(hash, key, decide, guard) {
+        match self.decide(hash, key, update_present(update), guard) {
             Computed::Replaced(replaced) => Ok(replaced.new.value()),
             Computed::Left(key, ()) => Err(key),
             _ => unreachable!("only an entry that is there is changed, to a value"),
@@ -164,31 +186,9 @@ where
         make: impl FnOnce() -> V,
         guard: &'g impl Guard<R>,
     ) -> &'g V {
-        // By reference: it has room for a value, which each call below would move.
-        let mut decide = put_or_update(update, make);
-        match self.decide(hash, key, &mut decide, guard) {
+        match self.decide(hash, key, put_or_update(update, make), guard) {
             Computed::Inserted(node) => node.value(),
             Computed::Replaced(replaced) => replaced.new.value(),
-            Computed::Removed(_) | Computed::Absent => unreachable!("a value was put there"),
-            Computed::Left(_, answer) => match answer {},
-        }
-    }
-
-    /// Puts an entry there, whatever is there: the one that was replaced, and the new one.
-    pub(crate) fn put_hashed<'g>(
-        &'g self,
-        hash: u64,
-        key: K,
-        value: V,
-        guard: &'g impl Guard<R>,
-    ) -> (Option<&'g Node<K, V>>, &'g Node<K, V>) {
-        let mut value = Some(value);
-        let decide = |_: Option<&Node<K, V>>, lost: Option<V>| {
-            Decision::<V, Infallible>::Put(lost.or_else(|| value.take()).expect("given once"))
-        };
-        match self.computed(hash, key, decide, guard) {
-            Computed::Inserted(node) => (None, node),
-            Computed::Replaced(replaced) => (Some(replaced.old), replaced.new),
             Computed::Removed(_) | Computed::Absent => unreachable!("a value was put there"),
             Computed::Left(_, answer) => match answer {},
         }
@@ -251,8 +251,8 @@ where
         mut compute: impl FnMut(Option<(&'g K, &'g V)>) -> Operation<V, T>,
         guard: &'g impl Guard<R>,
     ) -> Compute<'g, K, V, T> {
-        let decide = |entry: Option<_>, lost| {
-            drop(lost);
+        let decide = |entry: Option<_>, blank: &mut Blank<K, V>| {
+            blank.clear();
             compute(entry).into()
         };
         match self.decide(self.hash(&key), key, decide, guard) {
@@ -322,10 +322,11 @@ where
         value: V,
         guard: &'g impl Guard<R>,
     ) -> &'g V {
-        // Not moved into a closure, which is moved itself.
-        let mut value = Some(value);
-        let make = || value.take().expect("made once");
-        self.update_or_insert_with(key, update, make, guard)
+        if const { is_large::<V>() } {
+            let value = Box::new(value);
+            return self.update_or_insert_with(key, update, || *value, guard);
+        }
+        self.update_or_insert_with(key, update, || value, guard)
     }
 
     /// Replaces the value of a key by what `update` makes of it, or inserts what `make` returns if

@@ -13,7 +13,7 @@ use equivalent::Equivalent;
 
 use crate::compute::ChangedError;
 use crate::hashing::DefaultHashBuilder;
-use crate::map::{HashMap, OccupiedError};
+use crate::map::{HashMap, OccupiedError, is_large};
 use crate::raw::Node;
 use crate::reclaim::{DefaultReclaimer, Guard, LocalGuard, Reclaimer};
 
@@ -188,7 +188,7 @@ where
 {
     fn put(self, value: V) -> (Option<&'g Node<K, V>>, &'g Node<K, V>) {
         let key = self.key.into();
-        self.map.put_hashed(self.hash, key, value, self.guard)
+        self.map.put(Node::new(self.hash, key, value), self.guard)
     }
 }
 
@@ -704,6 +704,10 @@ where
     /// assert_eq!(map.pin().entry("key").and_modify(|count| count + 1).or_insert(1), &1);
     /// ```
     pub fn or_insert(self, value: V) -> &'g V {
+        if const { is_large::<V>() } {
+            let value = Box::new(value);
+            return self.or_insert_with(|| *value);
+        }
         self.or_insert_with(|| value)
     }
 

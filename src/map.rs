@@ -952,9 +952,9 @@ where
     }
 }
 
-/// Whether a value is so large that it is worth a second search to move it less often: moved as the
-/// core's closures and answers do, it takes much of a thread's stack in debug builds.
-const fn is_large<V>() -> bool {
+/// Whether a value is so large that it is worth a second search, or a box, to move it less often: moved
+/// as the core's closures and answers do, it takes much of a thread's stack in debug builds.
+pub(crate) const fn is_large<V>() -> bool {
     size_of::<V>() >= 1 << 10
 }
 

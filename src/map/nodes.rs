@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, Hash};
 use equivalent::Equivalent;
 
 use super::{HashMap, OccupiedError};
-use crate::raw::{Computed, Decision, Inserted, Node, Removal};
+use crate::raw::{Blank, Computed, Decision, Inserted, Node, Removal};
 use crate::reclaim::{Guard, Reclaimer};
 
 impl<K, V, S, R> HashMap<K, V, S, R>
@@ -118,12 +118,21 @@ where
         })
     }
 
+    /// The core's `put`.
+    pub(crate) fn put<'g>(
+        &'g self,
+        node: Box<Node<K, V>>,
+        guard: &'g impl Guard<R>,
+    ) -> (Option<&'g Node<K, V>>, &'g Node<K, V>) {
+        self.write(guard, |table, pinned| table.put(node, pinned))
+    }
+
     /// The core's `compute`, for a closure that sees the node, and the value that it gave before.
     pub(crate) fn computed<'g, T>(
         &'g self,
         hash: u64,
         key: K,
-        decide: impl FnMut(Option<&'g Node<K, V>>, Option<V>) -> Decision<V, T>,
+        decide: impl FnMut(Option<&'g Node<K, V>>, &mut Blank<K, V>) -> Decision<V, T>,
         guard: &'g impl Guard<R>,
     ) -> Computed<'g, K, V, (), T> {
         self.write(guard, |table, pinned| {

@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 use super::{Claim, audit};
-use crate::raw::{Computed, Decision, Inserted, Node, Retired, Section, Table};
+use crate::raw::{Blank, Computed, Decision, Inserted, Node, Retired, Section, Table};
 use crate::reclaim::{Model, Pinned, Reclaimer};
 
 /// A guard that may be moved to the thread that uses it.
@@ -142,7 +142,8 @@ impl Map {
     ) -> Option<u64> {
         let key = key.into();
         let mut seen = None;
-        let decide = |node: Option<&Node<Key, u64>>, _| {
+        let decide = |node: Option<&Node<Key, u64>>, blank: &mut Blank<Key, u64>| {
+            blank.clear();
             seen = node.map(|node| *node.value());
             match decide(seen) {
                 Wanted::Put(value) => Decision::Put(value),

@@ -12,7 +12,7 @@ use crate::raw::node::Node;
 use crate::raw::order::Order;
 use crate::raw::read::is_surely_absent;
 use crate::raw::reentry::{Watch, note};
-use crate::raw::retired::Retired;
+use crate::raw::retired::{self, Retired, Vacant};
 use crate::raw::section::{Find, Replaced, Section};
 use crate::raw::state::View;
 use crate::reclaim::Reclaimer;
@@ -82,11 +82,13 @@ pub(crate) trait Change<'g, K, V, M> {
     /// Whether this is the key of the write. It is in `put`, where a node was made.
     fn is_key(&self, key: &K, put: Option<&Node<K, V, M>>) -> bool;
 
-    /// Decides for the node that has the key, if it is present. `put` was made for another.
+    /// Decides for the node that has the key, if it is present. `put` was made for another; a new one is
+    /// made in `vacant`.
     fn decide(
         &mut self,
         node: Option<&'g Node<K, V, M>>,
         put: Option<Box<Node<K, V, M>>>,
+        vacant: impl FnOnce() -> Box<Vacant<K, V, M>>,
     ) -> Plan<K, V, M>;
 }
 
@@ -186,10 +188,11 @@ where
             Find::Absent(_) => None,
         };
         let address = node.map_or(ptr::null(), ptr::from_ref);
+        let vacant = || retired::vacant(self.pinned);
         let decided = match plan {
             Some(plan) if address == seen => plan,
-            Some(Plan::Put(unused)) => change.decide(node, Some(unused)),
-            _ => change.decide(node, None),
+            Some(Plan::Put(unused)) => change.decide(node, Some(unused), vacant),
+            _ => change.decide(node, None, vacant),
         };
         let plan = match (decided, find) {
             (Plan::Put(new), Find::Found(found)) => match self.replace(&found, new) {

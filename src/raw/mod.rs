@@ -68,7 +68,7 @@ pub(crate) use reentry::Watch;
 pub use retired::Retired;
 pub(crate) use table::Table;
 pub(crate) use walk::Walk;
-pub(crate) use writes::{Computed, Decision, Inserted, Removal};
+pub(crate) use writes::{Blank, Computed, Decision, Inserted, Removal};
 
 /// What the wing of models looks into.
 #[cfg(splitmap_loom)]

@@ -38,34 +38,47 @@ impl<K, V, M: Default> Node<K, V, M> {
         Self::new_in(Self::vacant(), hash, key, value)
     }
 
+    /// As `new`, in memory for a node.
+    #[inline(always)]
+    pub(crate) fn new_in(
+        mut memory: Box<MaybeUninit<Self>>,
+        hash: u64,
+        key: K,
+        value: V,
+    ) -> Box<Self> {
+        let (next, meta) = (Link::new(Word::END), M::default());
+        let place = memory.as_mut_ptr();
+        // Field by field: a node that is built on the stack has a large value there twice more in a
+        // debug build.
+        #[expect(
+            clippy::multiple_unsafe_ops_per_block,
+            reason = "one reason for all fields"
+        )]
+        // SAFETY: `place` is memory for a node, which is the caller's alone; all its fields are
+        // written, and nothing between panics.
+        unsafe {
+            (&raw mut (*place).next).write(next);
+            (&raw mut (*place).hash).write(hash);
+            (&raw mut (*place).meta).write(meta);
+            (&raw mut (*place).key).write(key);
+            (&raw mut (*place).value).write(value);
+            memory.assume_init()
+        }
+    }
+}
+
+impl<K, V, M> Node<K, V, M> {
     /// Memory for a node.
     ///
     /// # Panics
     ///
-    /// As `new`.
+    /// If the allocator's address does not fit a link.
     pub(crate) fn vacant() -> Box<MaybeUninit<Self>> {
         let memory = Box::new_uninit();
         check_address(memory.as_ptr());
         memory
     }
 
-    /// As `new`, in memory for a node.
-    #[inline(always)]
-    pub(crate) fn new_in(memory: Box<MaybeUninit<Self>>, hash: u64, key: K, value: V) -> Box<Self> {
-        Box::write(
-            memory,
-            Node {
-                next: Link::new(Word::END),
-                hash,
-                meta: M::default(),
-                key,
-                value,
-            },
-        )
-    }
-}
-
-impl<K, V, M> Node<K, V, M> {
     #[inline(always)]
     pub(crate) fn hash(&self) -> u64 {
         self.hash
@@ -87,8 +100,15 @@ impl<K, V, M> Node<K, V, M> {
     }
 
     /// The entry of a node that nobody else can reach.
-    pub(crate) fn into_entry(self) -> (K, V) {
+    #[expect(clippy::boxed_local, reason = "a node on the stack is one copy more")]
+    pub(crate) fn into_entry(self: Box<Self>) -> (K, V) {
         (self.key, self.value)
+    }
+
+    /// The key of a node that nobody else can reach. Its value is dropped where it is.
+    #[expect(clippy::boxed_local, reason = "a node on the stack is one copy more")]
+    pub(crate) fn into_key(self: Box<Self>) -> K {
+        self.key
     }
 }
 

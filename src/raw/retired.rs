@@ -38,7 +38,7 @@ impl<K, V, M> fmt::Debug for Retired<K, V, M> {
 }
 
 /// The memory of a node.
-type Vacant<K, V, M> = MaybeUninit<Node<K, V, M>>;
+pub(crate) type Vacant<K, V, M> = MaybeUninit<Node<K, V, M>>;
 
 /// Whether the memory of a freed node is used for the next one. Not under tools that watch the
 /// allocator for uses after free.
@@ -64,28 +64,21 @@ const fn most_spare(size: usize) -> usize {
     }
 }
 
-/// Makes a node, in the memory of one that this thread has freed if there is some.
+/// Memory for a node: of one that this thread has freed, if there is some.
 ///
 /// # Panics
 ///
-/// If the allocator's address does not fit a link; the entry is dropped then.
+/// If the allocator's address does not fit a link.
 #[inline(always)]
-pub(crate) fn new_node<K, V, M, R>(
-    pinned: Pinned<'_, '_, R>,
-    hash: u64,
-    key: K,
-    value: V,
-) -> Box<Node<K, V, M>>
+pub(crate) fn vacant<K, V, M, R>(pinned: Pinned<'_, '_, R>) -> Box<Vacant<K, V, M>>
 where
-    M: Default,
     R: Reclaimer,
 {
-    let memory = match pinned.spare::<Retired<K, V, M>>() {
+    match pinned.spare::<Retired<K, V, M>>() {
         // SAFETY: from the box in `empty`, and given out once.
-        Some(memory) => unsafe { Box::from_raw(memory.as_ptr().cast::<Vacant<K, V, M>>()) },
+        Some(memory) => unsafe { Box::from_raw(memory.as_ptr().cast()) },
         None => Node::vacant(),
-    };
-    Node::new_in(memory, hash, key, value)
+    }
 }
 
 /// Retires a node.

@@ -22,8 +22,8 @@ use crate::raw::section::Section;
 use crate::raw::state::State;
 use crate::raw::walk::Walk;
 use crate::raw::writes::{
-    Computation, Computed, Condemnation, Decision, Exchange, Filling, Inserted, Insertion, Removal,
-    Unused,
+    Blank, Computation, Computed, Condemnation, Decision, Exchange, Filling, Inserted, Insertion,
+    Removal, Unused,
 };
 use crate::reclaim::{LocalGuard, Pinned, Protected, Reclaim, Reclaimer};
 use crate::stats::Stats;
@@ -151,24 +151,40 @@ where
         K: Eq,
         M: Default,
     {
-        let node = retired::new_node(pinned, hash, key, value);
+        let node = Node::new_in(retired::vacant(pinned), hash, key, value);
+        self.put(node, pinned).0
+    }
+
+    /// Inserts a node: the one that it replaces, and itself.
+    #[inline(always)]
+    #[expect(clippy::type_complexity, reason = "the old node and the new one")]
+    pub(crate) fn put<'g>(
+        &'g self,
+        node: Box<Node<K, V, M>>,
+        pinned: Pinned<'_, 'g, R>,
+    ) -> (Option<&'g Node<K, V, M>>, &'g Node<K, V, M>)
+    where
+        K: Eq,
+    {
+        let hash = node.hash();
         match self
             .section(pinned)
             .change(hash, Some(Plan::Put(node)), &mut Insertion)
         {
-            Outcome::Replaced(replaced) => Some(replaced.old),
-            Outcome::Inserted(_) | Outcome::Removed(_) | Outcome::Left(_) => None,
+            Outcome::Replaced(replaced) => (Some(replaced.old), replaced.new),
+            Outcome::Inserted(node) => (None, node),
+            Outcome::Removed(_) | Outcome::Left(_) => unreachable!("a node was put there"),
         }
     }
 
     /// Does with a key what `decide` says, which sees its node, if it is present, and, when it is
-    /// called again, the value that it gave before. It is called again only for another node: what
+    /// called again, the value that it gave before: it clears that, or puts it. It is called again only for another node: what
     /// was decided for this one still stands when something else has come between.
     pub(crate) fn compute<'g, T>(
         &'g self,
         hash: u64,
         key: K,
-        decide: impl FnMut(Option<&'g Node<K, V, M>>, Option<V>) -> Decision<V, T>,
+        decide: impl FnMut(Option<&'g Node<K, V, M>>, &mut Blank<K, V, M>) -> Decision<V, T>,
         pinned: Pinned<'_, 'g, R>,
     ) -> Computed<'g, K, V, M, T>
     where
@@ -177,7 +193,10 @@ where
     {
         let mut computation = Computation {
             hash,
-            key: Some(key),
+            blank: Blank {
+                key: Some(key),
+                unused: None,
+            },
             decide,
             answer: None,
         };
@@ -185,7 +204,7 @@ where
             Outcome::Inserted(node) => Computed::Inserted(node),
             Outcome::Replaced(replaced) => Computed::Replaced(replaced),
             Outcome::Removed(node) => Computed::Removed(node),
-            Outcome::Left(_) => match (computation.key, computation.answer) {
+            Outcome::Left(_) => match (computation.blank.key, computation.answer) {
                 (Some(key), Some(answer)) => Computed::Left(key, answer),
                 _ => Computed::Absent,
             },
@@ -435,10 +454,13 @@ where
         M: Default + 'g,
         V: Clone + 'g,
     {
-        let decide = |node: Option<&Node<K, V, M>>, _| match (node, &to) {
-            (Some(node), Some(to)) if accepts(node.value()) => Decision::Put(to.clone()),
-            (Some(node), None) if accepts(node.value()) => Decision::Remove,
-            _ => Decision::Leave(()),
+        let decide = |node: Option<&Node<K, V, M>>, blank: &mut Blank<K, V, M>| {
+            blank.clear();
+            match (node, &to) {
+                (Some(node), Some(to)) if accepts(node.value()) => Decision::Put(to.clone()),
+                (Some(node), None) if accepts(node.value()) => Decision::Remove,
+                _ => Decision::Leave(()),
+            }
         };
         matches!(
             self.compute(hash, key, decide, pinned),

@@ -4,6 +4,7 @@
 
 use crate::raw::change::{Change, Plan};
 use crate::raw::node::Node;
+use crate::raw::retired::Vacant;
 use crate::raw::section::Replaced;
 
 /// What became of a `get_or_insert`.
@@ -22,10 +23,35 @@ pub(crate) enum Inserted<'g, K, V, M, F> {
 pub(crate) enum Decision<V, T> {
     /// This is its value.
     Put(V),
+    /// Its node is the one that was not put there before, with the value that it has now.
+    PutUnused,
     /// It is removed.
     Remove,
     /// It stays as it is.
     Leave(T),
+}
+
+/// What a closure's next node is made of. A value stays in a node, since it may be large.
+pub(crate) struct Blank<K, V, M = ()> {
+    /// Where it is not in a node.
+    pub(crate) key: Option<K>,
+    /// The node with the value that the closure gave before, which was not put there.
+    pub(crate) unused: Option<Box<Node<K, V, M>>>,
+}
+
+impl<K, V, M> Blank<K, V, M> {
+    /// Drops the value that the closure gave before.
+    pub(crate) fn clear(&mut self) {
+        if let Some(unused) = self.unused.take() {
+            self.key = Some(unused.into_key());
+        }
+    }
+
+    /// The value that the closure gave before.
+    pub(crate) fn value(&mut self) -> Option<&mut V> {
+        let unused = self.unused.as_deref_mut()?;
+        Some(unused.entry_mut().1)
+    }
 }
 
 /// What became of a `compute`.
@@ -74,31 +100,31 @@ impl<'g, K: Eq, V, M> Change<'g, K, V, M> for Insertion {
         &mut self,
         _: Option<&'g Node<K, V, M>>,
         put: Option<Box<Node<K, V, M>>>,
+        _: impl FnOnce() -> Box<Vacant<K, V, M>>,
     ) -> Plan<K, V, M> {
         put.map_or(Plan::Leave, Plan::Put)
     }
 }
 
-/// `compute`.
-pub(crate) struct Computation<K, D, T> {
+/// `compute`. The closure either clears the blank, or puts the node that is in it.
+pub(crate) struct Computation<K, V, M, D, T> {
     pub(crate) hash: u64,
-    /// Where it is not in a node.
-    pub(crate) key: Option<K>,
+    pub(crate) blank: Blank<K, V, M>,
     pub(crate) decide: D,
     pub(crate) answer: Option<T>,
 }
 
-impl<'g, K, V, M, D, T> Change<'g, K, V, M> for Computation<K, D, T>
+impl<'g, K, V, M, D, T> Change<'g, K, V, M> for Computation<K, V, M, D, T>
 where
     K: Eq + 'g,
     V: 'g,
     M: Default + 'g,
-    D: FnMut(Option<&'g Node<K, V, M>>, Option<V>) -> Decision<V, T>,
+    D: FnMut(Option<&'g Node<K, V, M>>, &mut Blank<K, V, M>) -> Decision<V, T>,
 {
     const CALL: &'static str = "compute, update or update_or_insert, or and_modify of an entry";
 
     fn is_key(&self, key: &K, put: Option<&Node<K, V, M>>) -> bool {
-        let own = self.key.as_ref().or(put.map(Node::key));
+        let own = self.blank.key.as_ref().or(put.map(Node::key));
         own == Some(key)
     }
 
@@ -106,18 +132,15 @@ where
         &mut self,
         node: Option<&'g Node<K, V, M>>,
         put: Option<Box<Node<K, V, M>>>,
+        vacant: impl FnOnce() -> Box<Vacant<K, V, M>>,
     ) -> Plan<K, V, M> {
-        let mut value = None;
-        if let Some(put) = put {
-            let (key, unused) = put.into_entry();
-            self.key = Some(key);
-            value = Some(unused);
-        }
-        match (self.decide)(node, value) {
+        self.blank.unused = put;
+        match (self.decide)(node, &mut self.blank) {
             Decision::Put(value) => {
-                let key = self.key.take().expect("it is in no node");
-                Plan::Put(Node::new(self.hash, key, value))
+                let key = self.blank.key.take().expect("it is in no node");
+                Plan::Put(Node::new_in(vacant(), self.hash, key, value))
             }
+            Decision::PutUnused => Plan::Put(self.blank.unused.take().expect("it is there")),
             Decision::Remove => Plan::Remove,
             Decision::Leave(answer) => {
                 self.answer = Some(answer);
@@ -153,6 +176,7 @@ where
         &mut self,
         node: Option<&'g Node<K, V, M>>,
         put: Option<Box<Node<K, V, M>>>,
+        vacant: impl FnOnce() -> Box<Vacant<K, V, M>>,
     ) -> Plan<K, V, M> {
         if node.is_some() {
             self.unused = put;
@@ -160,7 +184,8 @@ where
         }
         let made = put.or_else(|| {
             let (key, make) = self.given.take()?;
-            Some(Node::new(self.hash, key, make()))
+            let value = make();
+            Some(Node::new_in(vacant(), self.hash, key, value))
         });
         made.map_or(Plan::Leave, Plan::Put)
     }
@@ -191,6 +216,7 @@ where
         &mut self,
         node: Option<&'g Node<K, V, M>>,
         _: Option<Box<Node<K, V, M>>>,
+        _: impl FnOnce() -> Box<Vacant<K, V, M>>,
     ) -> Plan<K, V, M> {
         match node {
             Some(node) if (self.condemns)(node) => Plan::Remove,
@@ -218,6 +244,7 @@ impl<'g, K: Eq, V, M> Change<'g, K, V, M> for Exchange<'g, K, V, M> {
         &mut self,
         node: Option<&'g Node<K, V, M>>,
         put: Option<Box<Node<K, V, M>>>,
+        _: impl FnOnce() -> Box<Vacant<K, V, M>>,
     ) -> Plan<K, V, M> {
         let put = put.or_else(|| self.node.take());
         // The guard keeps `seen` allocated, so no other node has its address.

@@ -2,11 +2,12 @@
 
 use std::borrow::Borrow;
 use std::cell::Cell;
+use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Barrier;
+use std::sync::{Barrier, LazyLock};
 use std::thread;
 
-use splitmap::{Compute, Operation};
+use splitmap::{Compute, Equivalent, Operation};
 
 use super::R;
 use super::maps::HashMap;
@@ -177,6 +178,51 @@ fn who_is_overtaken_asks_again() {
     });
     assert_eq!(removed, Compute::Absent);
     assert_eq!(asked, [Some(7), Some(8), None]);
+}
+
+/// The key comes while a value is made for it, and goes once the map has found it there: what was
+/// made is put there after all.
+#[test]
+fn what_was_made_outlives_a_key_that_comes_and_goes() {
+    static MAP: LazyLock<HashMap<Fleeting, u32>> = LazyLock::new(HashMap::default);
+    thread_local! {
+        static GOES: Cell<bool> = const { Cell::new(false) };
+    }
+    #[derive(Clone, Eq)]
+    struct Fleeting(u32);
+    impl Hash for Fleeting {
+        fn hash<H: Hasher>(&self, hasher: &mut H) {
+            self.0.hash(hasher);
+        }
+    }
+    impl PartialEq for Fleeting {
+        fn eq(&self, other: &Self) -> bool {
+            if GOES.take() {
+                MAP.pin().remove(self);
+            }
+            self.0 == other.0
+        }
+    }
+    #[derive(Hash)]
+    struct Number(u32);
+    impl Equivalent<Fleeting> for Number {
+        fn equivalent(&self, key: &Fleeting) -> bool {
+            self.0 == key.0
+        }
+    }
+    impl From<&Number> for Fleeting {
+        fn from(number: &Number) -> Self {
+            Fleeting(number.0)
+        }
+    }
+    let make = || {
+        MAP.pin().insert(Fleeting(1), 5);
+        GOES.set(true);
+        7
+    };
+    let view = MAP.pin();
+    let there = view.update_or_insert_with_ref(&Number(1), |_| unreachable!(), make);
+    assert_eq!((there, GOES.get()), (&7, false));
 }
 
 #[test]
