@@ -486,7 +486,7 @@ where
     /// assert_eq!(map.iter(&guard).map(|(key, _)| key).sum::<i32>(), 3);
     /// ```
     pub fn iter<'g>(&'g self, guard: &'g impl Guard<R>) -> Iter<'g, K, V> {
-        Iter::new(self.table.walk(0, self.protected(guard)))
+        Iter::new(self.table.walk(0, usize::MAX, self.protected(guard)))
     }
 
     /// Some of the entries: those from `cursor` on, until `budget` of them are out. Says then where
@@ -521,7 +521,9 @@ where
         budget: usize,
         guard: &'g impl Guard<R>,
     ) -> Scan<'g, K, V> {
-        let walk = self.table.walk(cursor.to_bits(), self.protected(guard));
+        let walk = self
+            .table
+            .walk(cursor.to_bits(), budget, self.protected(guard));
         Scan::new(walk, cursor, budget)
     }
 

@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, Hash};
 use super::HashMap;
 use crate::hashing::mix;
 use crate::iter::{IntoIter, IterMut};
-use crate::raw::{Node, Retired, Table};
+use crate::raw::{Entries, Node, Retired, Table};
 use crate::reclaim::{DefaultReclaimer, Reclaim, Reclaimer};
 
 impl<K, V, S, R> Default for HashMap<K, V, S, R>
@@ -48,7 +48,7 @@ where
             |node: &Node<K, V>| Node::new(node.hash(), node.key().clone(), node.value().clone());
         let nodes = self
             .table
-            .walk(0, self.protected(&guard))
+            .walk(0, usize::MAX, self.protected(&guard))
             .map(copy)
             .collect();
         HashMap::of(Table::from_sorted(nodes), self.hash_builder.clone())
@@ -127,9 +127,12 @@ where
     /// which is faster than inserting them.
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
         let hash_builder = S::default();
-        let node = |(key, value)| Node::new(mix(hash_builder.hash_one(&key)), key, value);
-        let table = Table::from_nodes(entries.into_iter().map(node).collect());
-        HashMap::of(table, hash_builder)
+        let given = entries.into_iter();
+        let mut entries = Entries::new(given.size_hint().0);
+        for (key, value) in given {
+            entries.push(mix(hash_builder.hash_one(&key)), key, value);
+        }
+        HashMap::of(Table::from_entries(entries), hash_builder)
     }
 }
 

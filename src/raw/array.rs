@@ -237,7 +237,7 @@ impl<'g, N> Array<'g, N> {
     ///
     /// It is made.
     #[inline(always)]
-    unsafe fn head(self, bucket: usize) -> &'g Link<N> {
+    pub(in crate::raw) unsafe fn head(self, bucket: usize) -> &'g Link<N> {
         debug_assert!(bucket < self.order.buckets());
         // SAFETY: within the allocation.
         let head = unsafe { self.heads.add(bucket) };
@@ -259,13 +259,24 @@ impl<'g, N> Array<'g, N> {
         unsafe { self.head(bucket.number()) }
     }
 
-    /// The key of a head, by its address; `None` for a head of another table.
-    pub(crate) fn key_of(self, head: &Link<N>) -> Option<u64> {
+    /// The number of a head's bucket, by its address; `None` for a head of another table.
+    #[inline]
+    pub(crate) fn bucket_of(self, head: &Link<N>) -> Option<usize> {
         let bytes = ptr::from_ref(head)
             .addr()
             .wrapping_sub(self.heads.addr().get());
         let bucket = bytes / size_of::<Link<N>>();
-        (bucket < self.order.buckets()).then(|| self.order.key(bucket))
+        (bucket < self.order.buckets()).then_some(bucket)
+    }
+
+    /// The number of a hash's bucket.
+    pub(crate) fn bucket_of_hash(self, hash: u64) -> usize {
+        Bucket::of(hash, self.order.shift()).number()
+    }
+
+    /// The key of a head, by its address; `None` for a head of another table.
+    pub(crate) fn key_of(self, head: &Link<N>) -> Option<u64> {
+        self.bucket_of(head).map(|bucket| self.order.key(bucket))
     }
 
     /// Claims a stride that no other thread will make. `None` when all are claimed.

@@ -5,12 +5,9 @@
 //! stride is ready there: the last one always is.
 
 use std::marker::PhantomData;
-use std::ops::Range;
 
 use crate::raw::array::Array;
 use crate::raw::link::Link;
-#[cfg(feature = "rayon")]
-use crate::raw::order::Order;
 
 /// A table in the chain of a state.
 pub(crate) struct Member<'g, N> {
@@ -37,13 +34,29 @@ impl<'g, N> Array<'g, N> {
 
 impl<'g, N> Member<'g, N> {
     /// The head of a hash's bucket, unless it is not ready.
+    #[inline]
     pub(crate) fn head_of(self, hash: u64) -> Option<&'g Link<N>> {
         // SAFETY: the stride is ready, or the table is complete.
         (self.is_last || self.array.is_ready(hash)).then(|| unsafe { self.array.head_of(hash) })
     }
 
     /// The head with the key of a bucket, unless it is not ready.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such bucket.
+    #[inline(always)]
     pub(crate) fn head_at(self, bucket: usize) -> Option<&'g Link<N>> {
+        assert!(bucket < self.array.order().buckets(), "a bucket");
+        // SAFETY: the table is complete.
+        if self.is_last {
+            return Some(unsafe { self.array.head(bucket) });
+        }
+        self.ready_head(bucket)
+    }
+
+    #[cold]
+    fn ready_head(self, bucket: usize) -> Option<&'g Link<N>> {
         self.head_of(self.array.order().key(bucket))
     }
 }
@@ -171,28 +184,13 @@ impl<N> Tables<N> {
         unsafe { self.oldest().head_of(0) }
     }
 
-    /// The buckets of the oldest table, in the order of the list, as
-    /// [`prefetch`](Self::prefetch) takes them.
-    pub(crate) fn buckets(&self) -> Range<usize> {
-        0..self.oldest().order().buckets()
-    }
-
-    /// Asks for the first node of a bucket of the oldest table to be brought into the cache.
-    pub(crate) fn prefetch(&self, bucket: usize) {
-        let key = self.oldest().order().key(bucket);
-        // SAFETY: the oldest table of a chain is complete.
-        unsafe { self.oldest().head_of(key) }.load().prefetch();
-    }
-
-    /// The head of a bucket of the newest table, unless it is not ready.
-    #[cfg(feature = "rayon")]
-    pub(crate) fn newest_head_at(&self, bucket: usize) -> Option<&Link<N>> {
-        self.chain().next()?.head_at(bucket)
-    }
-
-    #[cfg(feature = "rayon")]
-    pub(crate) fn newest_order(&self) -> Order {
-        self.newest().order()
+    /// The newest table.
+    #[inline]
+    pub(crate) fn newest_member(&self) -> Member<'_, N> {
+        Member {
+            array: self.newest(),
+            is_last: !self.is_resizing,
+        }
     }
 }
 

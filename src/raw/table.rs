@@ -5,7 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::raw::build;
+use crate::raw::build::{self, Entries};
 use crate::raw::change::{Outcome, Plan};
 use crate::raw::node::Node;
 use crate::raw::order::Order;
@@ -62,13 +62,13 @@ where
         }
     }
 
-    /// A table of these nodes: of equal keys the last.
-    pub(crate) fn from_nodes(mut nodes: Vec<Box<Node<K, V, M>>>) -> Self
+    /// A table of these entries: of equal keys the last.
+    pub(crate) fn from_entries(entries: Entries<K, V, M>) -> Self
     where
         K: Eq,
+        M: Default,
     {
-        build::sort(&mut nodes);
-        Self::from_sorted(nodes)
+        Self::from_sorted(entries.into_nodes())
     }
 
     /// A table of these nodes, which are in the list's order, each key once.
@@ -247,7 +247,7 @@ where
     /// Removes every entry that `keep` refuses. It is called once for each that is present throughout.
     pub(crate) fn retain(&self, mut keep: impl FnMut(&K, &V) -> bool, pinned: Pinned<'_, '_, R>) {
         let section = self.section(pinned);
-        let mut walk = Walk::new(0, &self.state);
+        let mut walk = Walk::new(0, usize::MAX, &self.state);
         let mut watch: Option<Watch> = None;
         while let Some(node) = walk.next() {
             // The node in the place of one whose removal failed has the same hash.
@@ -338,14 +338,19 @@ where
         R::stats(&self.store)
     }
 
-    /// All nodes with this hash or a greater one, in the list's order.
-    pub(crate) fn walk<'g>(&'g self, from: u64, _: Protected<'g, R>) -> Walk<'g, K, V, M> {
-        Walk::new(from, &self.state)
+    /// All nodes with this hash or a greater one, in the list's order; about so many are wanted.
+    pub(crate) fn walk<'g>(
+        &'g self,
+        from: u64,
+        entries: usize,
+        _: Protected<'g, R>,
+    ) -> Walk<'g, K, V, M> {
+        Walk::new(from, entries, &self.state)
     }
 
     /// All nodes, to be changed.
     pub(crate) fn walk_mut(&mut self) -> WalkMut<'_, Node<K, V, M>> {
-        WalkMut::new(0, &mut self.state)
+        WalkMut::all(&mut self.state)
     }
 
     /// All nodes in ranges of hashes, for several threads.
@@ -366,7 +371,7 @@ where
         hash: u64,
         mut matches: impl FnMut(&K) -> bool,
     ) -> Option<&mut Node<K, V, M>> {
-        WalkMut::new(hash, &mut self.state)
+        WalkMut::from(hash, &mut self.state)
             .take_while(|node| node.hash() <= hash)
             .find(|node| node.hash() == hash && matches(node.key()))
     }
