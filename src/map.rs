@@ -1,6 +1,7 @@
 //! The map: the methods that take a guard. Checks the guard once, hashes the key once, mixes the
 //! hash, and leaves the rest to the core.
 
+mod bulk;
 mod nodes;
 mod traits;
 

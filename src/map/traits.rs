@@ -6,9 +6,8 @@ use std::fmt;
 use std::hash::{BuildHasher, Hash};
 
 use super::HashMap;
-use crate::hashing::mix;
 use crate::iter::{IntoIter, IterMut};
-use crate::raw::{Entries, Node, Retired, Table};
+use crate::raw::{Keeps, Node, Retired, Table};
 use crate::reclaim::{DefaultReclaimer, Reclaim, Reclaimer};
 
 impl<K, V, S, R> Default for HashMap<K, V, S, R>
@@ -126,13 +125,7 @@ where
     /// A map of the items, of equal keys the last, with its value: sorted by hash and linked with plain stores,
     /// which is faster than inserting them.
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
-        let hash_builder = S::default();
-        let given = entries.into_iter();
-        let mut entries = Entries::new(given.size_hint().0);
-        for (key, value) in given {
-            entries.push(mix(hash_builder.hash_one(&key)), key, value);
-        }
-        HashMap::of(Table::from_entries(entries), hash_builder)
+        Self::collected(entries.into_iter(), Keeps::Last)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::raw::array::NewArray;
 use crate::raw::link::{Link, Linked};
 use crate::raw::node::Node;
 use crate::raw::order::{Bucket, Order};
-use crate::raw::sorter::Sorter;
+use crate::raw::sorter::{Keeps, Sorter};
 use crate::raw::state::State;
 use crate::raw::word::{Presence, Word};
 
@@ -45,16 +45,16 @@ impl<K: Eq, V, M: Default> Entries<K, V, M> {
         }
     }
 
-    /// The nodes in the list's order, the last of each key.
-    pub(crate) fn into_nodes(self) -> Nodes<K, V, M> {
+    /// The nodes in the list's order, one of each key.
+    pub(crate) fn into_nodes(self, keeps: Keeps) -> Nodes<K, V, M> {
         match self {
             Entries::Small(sorter) => {
-                let sorted = sorter.sorted(|one, other| one.0 == other.0);
+                let sorted = sorter.sorted(keeps, |one, other| one.0 == other.0);
                 let node = |(hash, (key, value))| Node::new(hash, key, value);
                 sorted.into_iter().map(node).collect()
             }
             Entries::Large(sorter) => {
-                let sorted = sorter.sorted(|one, other| one.key() == other.key());
+                let sorted = sorter.sorted(keeps, |one, other| one.key() == other.key());
                 sorted.into_iter().map(|(_, node)| node).collect()
             }
         }

@@ -48,8 +48,8 @@ impl<'g, N> Member<'g, N> {
     #[inline(always)]
     pub(crate) fn head_at(self, bucket: usize) -> Option<&'g Link<N>> {
         assert!(bucket < self.array.order().buckets(), "a bucket");
-        // SAFETY: the table is complete.
         if self.is_last {
+            // SAFETY: the table is complete.
             return Some(unsafe { self.array.head(bucket) });
         }
         self.ready_head(bucket)

@@ -71,6 +71,7 @@ pub(crate) use parts::{OwnedPart, PartMut};
 pub(crate) use ranges::HashRange;
 pub(crate) use reentry::Watch;
 pub use retired::Retired;
+pub(crate) use sorter::Keeps;
 pub(crate) use table::Table;
 pub(crate) use walk::Walk;
 pub(crate) use writes::{Computed, Decision, Inserted, Removal};

@@ -18,6 +18,13 @@ const PILE: usize = 8;
 /// The most leading bits that choose a pile of a part: more piles would not fit in the caches.
 const MOST_PILE_BITS: u32 = 10;
 
+/// Which of equal keys are kept, with their values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keeps {
+    First,
+    Last,
+}
+
 /// Entries that are to be sorted, each with its hash.
 pub(crate) struct Sorter<T> {
     /// All entries, as long as they are few.
@@ -61,13 +68,14 @@ impl<T> Sorter<T> {
         }
     }
 
-    /// The entries by hash, those of one hash in the order in which they came; of two that are the
-    /// same, the later one in the place of the earlier.
-    pub(crate) fn sorted(self, is_same: impl Fn(&T, &T) -> bool) -> Vec<(u64, T)> {
+    /// The entries by hash, those of one hash in the order in which they came. Of those that are the
+    /// same there is one, in the place of the first.
+    pub(crate) fn sorted(self, keeps: Keeps, is_same: impl Fn(&T, &T) -> bool) -> Vec<(u64, T)> {
         let count = self.few.len() + self.parts.iter().map(Vec::len).sum::<usize>();
         let mut sorted = Sorted {
             entries: Vec::with_capacity(count),
             run: 0,
+            keeps,
             is_same,
         };
         let mut piles = Vec::new();
@@ -90,6 +98,7 @@ struct Sorted<T, F> {
     entries: Vec<(u64, T)>,
     /// Where those with the last hash begin.
     run: usize,
+    keeps: Keeps,
     is_same: F,
 }
 
@@ -115,7 +124,7 @@ impl<T, F: Fn(&T, &T) -> bool> Sorted<T, F> {
     }
 
     fn append_pile(&mut self, pile: &mut Vec<(u64, T)>) {
-        // Stable, so that of equal keys the one given last stays last.
+        // Stable, so that equal keys stay in the order in which they came.
         pile.sort_by_key(|&(hash, _)| hash);
         for (hash, entry) in pile.drain(..) {
             if self.entries.last().is_none_or(|last| last.0 != hash) {
@@ -123,6 +132,7 @@ impl<T, F: Fn(&T, &T) -> bool> Sorted<T, F> {
             }
             let mut same = self.entries[self.run..].iter_mut();
             match same.find(|(_, seen)| (self.is_same)(seen, &entry)) {
+                Some(_) if self.keeps == Keeps::First => {}
                 Some((_, seen)) => *seen = entry,
                 None => self.entries.push((hash, entry)),
             }
@@ -135,25 +145,40 @@ mod tests {
     use super::*;
 
     /// Sorts pairs of a key and a number; equal keys have equal hashes.
-    fn sort(entries: &[(u64, u64, usize)]) -> Vec<(u64, u64, usize)> {
+    fn sort(entries: &[(u64, u64, usize)], keeps: Keeps) -> Vec<(u64, u64, usize)> {
         let mut sorter = Sorter::new(entries.len() / 2);
         for &(hash, key, number) in entries {
             sorter.push(hash, (key, number));
         }
-        let sorted = sorter.sorted(|one, other| one.0 == other.0);
+        let sorted = sorter.sorted(keeps, |one, other| one.0 == other.0);
         let flat = |(hash, (key, number))| (hash, key, number);
         sorted.into_iter().map(flat).collect()
     }
 
+    /// The same by std's sort.
+    fn expected(entries: &[(u64, u64, usize)], keeps: Keeps) -> Vec<(u64, u64, usize)> {
+        let mut sorted = entries.to_vec();
+        sorted.sort_by_key(|entry| entry.0);
+        let mut kept: Vec<(u64, u64, usize)> = Vec::new();
+        for entry in sorted {
+            match kept.iter_mut().rev().find(|seen| seen.1 == entry.1) {
+                Some(_) if keeps == Keeps::First => {}
+                Some(seen) => *seen = entry,
+                None => kept.push(entry),
+            }
+        }
+        kept
+    }
+
     #[test]
-    fn sorts_as_std_does_and_keeps_the_last_of_each_key() {
+    fn sorts_as_std_does_and_keeps_one_of_each_key() {
         let lengths = [0, 1, 15, 16, FEW - 1, FEW, FEW + 1, 9_999];
         let lengths = &lengths[..if cfg!(miri) { 6 } else { lengths.len() }];
         // All different, two keys a hash, few hashes, one hash.
         let hash_of: [fn(u64) -> u64; 4] = [
             |key| key.wrapping_mul(0x9e37_79b9_7f4a_7c15),
             |key| (key / 2).wrapping_mul(0x9e37_79b9_7f4a_7c15),
-            |key| (key % 64) << 58 | key % 3,
+            |key| ((key % 64) << 58) | (key % 3),
             |_| u64::MAX,
         ];
         for &len in lengths {
@@ -171,16 +196,13 @@ mod tests {
                         (hash_of(key), key, number)
                     })
                     .collect();
-                let mut expected: Vec<(u64, u64, usize)> = Vec::new();
-                let mut stable = entries.clone();
-                stable.sort_by_key(|entry| entry.0);
-                for entry in stable {
-                    match expected.iter_mut().find(|seen| seen.1 == entry.1) {
-                        Some(seen) => *seen = entry,
-                        None => expected.push(entry),
-                    }
+                for keeps in [Keeps::First, Keeps::Last] {
+                    assert_eq!(
+                        sort(&entries, keeps),
+                        expected(&entries, keeps),
+                        "{len} entries, {keeps:?}"
+                    );
                 }
-                assert_eq!(sort(&entries), expected, "{len} entries");
             }
         }
     }

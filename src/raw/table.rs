@@ -5,7 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::raw::build::{self, Entries};
+use crate::raw::build;
 use crate::raw::change::{Outcome, Plan};
 use crate::raw::node::Node;
 use crate::raw::order::Order;
@@ -60,15 +60,6 @@ where
             state: build::state(capacity, Vec::new()),
             store: R::store(),
         }
-    }
-
-    /// A table of these entries: of equal keys the last.
-    pub(crate) fn from_entries(entries: Entries<K, V, M>) -> Self
-    where
-        K: Eq,
-        M: Default,
-    {
-        Self::from_sorted(entries.into_nodes())
     }
 
     /// A table of these nodes, which are in the list's order, each key once.
@@ -392,20 +383,38 @@ where
     /// If there is no memory for that. The nodes are still there then.
     pub(crate) fn drain(&mut self) -> (Nodes<Node<K, V, M>>, usize) {
         let len = self.len();
+        (Nodes::of(self.put_table(Vec::new(), -(len as isize))), len)
+    }
+
+    /// Puts these nodes into a table without entries. They are in the list's order, each key once.
+    ///
+    /// # Panics
+    ///
+    /// If there is no memory for that. The nodes are dropped then.
+    pub(crate) fn fill(&mut self, nodes: Vec<Box<Node<K, V, M>>>) {
+        debug_assert_eq!(self.len(), 0, "only an empty table is filled");
+        let count = nodes.len();
+        // What was removed, and is still linked, goes.
+        drop(self.put_table(nodes, count as isize));
+    }
+
+    /// Puts a table of these nodes, as wide as the floor at least, in the place of the one that there
+    /// is, which is returned, and counts the entries that come or go.
+    fn put_table(&mut self, nodes: Vec<Box<Node<K, V, M>>>, change: isize) -> State<Node<K, V, M>> {
         let floor = self.state.floor();
         let capacity = if floor > Order::BASE {
             floor.capacity()
         } else {
             0
         };
-        let empty = build::state(capacity, Vec::new());
-        let guard = (len > 0).then(|| LocalGuard::<R>::new(&self.store));
-        let state = std::mem::replace(&mut self.state, empty);
+        let state = build::state(capacity, nodes);
+        let guard = (change != 0).then(|| LocalGuard::<R>::new(&self.store));
+        let state = std::mem::replace(&mut self.state, state);
         if let Some(guard) = guard {
             let pinned = guard.pinned(&self.store);
-            pinned.count::<Retired<K, V, M>>(-(len as isize));
+            pinned.count::<Retired<K, V, M>>(change);
         }
-        (Nodes::of(state), len)
+        state
     }
 }
 
