@@ -22,6 +22,8 @@ const THIRD: usize = if SCHEDULED { 1 } else { 10 };
 /// What a walk looks ahead by: the table that was the newest when it looked.
 pub(crate) struct Ahead<'g, N> {
     table: Member<'g, N>,
+    /// The heads of the buckets before `end`; none while the table is not complete.
+    heads: &'g [Link<N>],
     /// The bucket before which the walk ends.
     end: usize,
     /// Nodes may be read, and not only asked for.
@@ -41,9 +43,8 @@ impl<'g, N: Linked> Ahead<'g, N> {
     /// to is not freed while it lives, even if the head is frozen meanwhile.
     pub(crate) fn shared(table: Member<'g, N>) -> Self {
         Ahead {
-            table,
-            end: table.array.order().buckets(),
             reads: true,
+            ..Self::exclusive(table, table.array.order().buckets())
         }
     }
 
@@ -52,6 +53,7 @@ impl<'g, N: Linked> Ahead<'g, N> {
     pub(crate) fn exclusive(table: Member<'g, N>, end: usize) -> Self {
         Ahead {
             table,
+            heads: table.heads().map_or(&[], |heads| &heads[..end]),
             end,
             reads: table.is_last,
         }
@@ -78,43 +80,62 @@ impl<'g, N: Linked> Ahead<'g, N> {
         let Some(bucket) = self.table.array.bucket_of(head) else {
             return false;
         };
-        self.ask_for_first(bucket + FIRST);
-        if self.reads {
-            self.ask_for_second(bucket + SECOND);
-            self.ask_for_third(bucket + THIRD);
+        let near = self.heads.get(bucket..);
+        if let Some(near) = near.and_then(|heads| heads.first_chunk::<{ FIRST + 1 }>()) {
+            near[FIRST].load().prefetch();
+            ask_for_second(&near[SECOND]);
+            ask_for_third(&near[THIRD]);
+        } else {
+            self.look_from(bucket);
         }
         true
     }
 
-    #[inline(always)]
+    /// The same near the end, and while the table is not complete.
+    #[cold]
+    fn look_from(&self, bucket: usize) {
+        self.ask_for_first(bucket + FIRST);
+        if !self.reads {
+            return;
+        }
+        if let Some(head) = self.head(bucket + SECOND) {
+            ask_for_second(head);
+        }
+        // Behind an empty bucket it reads the first node of the next.
+        if let Some(head) = self.head(bucket + THIRD)
+            && bucket + THIRD + 1 < self.end
+        {
+            ask_for_third(head);
+        }
+    }
+
     fn head(&self, bucket: usize) -> Option<&'g Link<N>> {
         (bucket < self.end)
             .then(|| self.table.head_at(bucket))
             .flatten()
     }
 
-    #[inline(always)]
     fn ask_for_first(&self, bucket: usize) {
         if let Some(head) = self.head(bucket) {
             head.load().prefetch();
         }
     }
+}
 
-    #[inline(always)]
-    fn ask_for_second(&self, bucket: usize) {
-        if let Some(first) = self.head(bucket).and_then(|head| head.load().link()) {
-            first.load().prefetch();
-        }
-    }
-
-    /// In an empty bucket what is read here is the first node of the next.
-    #[inline(always)]
-    fn ask_for_third(&self, bucket: usize) {
-        if bucket + 1 < self.end
-            && let Some(first) = self.head(bucket).and_then(|head| head.load().link())
-            && let Some(second) = first.load().link()
-        {
-            second.load().prefetch();
-        }
+#[inline(always)]
+fn ask_for_second<N: Linked>(head: &Link<N>) {
+    if let Some(first) = head.load().link() {
+        first.load().prefetch();
     }
 }
+
+#[inline(always)]
+fn ask_for_third<N: Linked>(head: &Link<N>) {
+    if let Some(first) = head.load().link()
+        && let Some(second) = first.load().link()
+    {
+        second.load().prefetch();
+    }
+}
+
+const _: () = assert!(THIRD < SECOND && SECOND < FIRST && THIRD > 0);

@@ -237,7 +237,7 @@ impl<'g, N> Array<'g, N> {
     ///
     /// It is made.
     #[inline(always)]
-    pub(in crate::raw) unsafe fn head(self, bucket: usize) -> &'g Link<N> {
+    unsafe fn head(self, bucket: usize) -> &'g Link<N> {
         debug_assert!(bucket < self.order.buckets());
         // SAFETY: within the allocation.
         let head = unsafe { self.heads.add(bucket) };
@@ -245,6 +245,17 @@ impl<'g, N> Array<'g, N> {
         let head = unsafe { head.as_ref() };
         head.touch();
         head
+    }
+
+    /// All heads.
+    ///
+    /// # Safety
+    ///
+    /// They are made: the table is complete.
+    #[inline(always)]
+    pub(crate) unsafe fn heads(self) -> &'g [Link<N>] {
+        // SAFETY: they come first in the allocation, and are made, as the caller says.
+        unsafe { NonNull::slice_from_raw_parts(self.heads, self.order.buckets()).as_ref() }
     }
 
     /// The head of a hash's bucket.

@@ -34,30 +34,21 @@ impl<'g, N> Array<'g, N> {
 
 impl<'g, N> Member<'g, N> {
     /// The head of a hash's bucket, unless it is not ready.
-    #[inline]
     pub(crate) fn head_of(self, hash: u64) -> Option<&'g Link<N>> {
         // SAFETY: the stride is ready, or the table is complete.
         (self.is_last || self.array.is_ready(hash)).then(|| unsafe { self.array.head_of(hash) })
     }
 
     /// The head with the key of a bucket, unless it is not ready.
-    ///
-    /// # Panics
-    ///
-    /// If there is no such bucket.
-    #[inline(always)]
     pub(crate) fn head_at(self, bucket: usize) -> Option<&'g Link<N>> {
-        assert!(bucket < self.array.order().buckets(), "a bucket");
-        if self.is_last {
-            // SAFETY: the table is complete.
-            return Some(unsafe { self.array.head(bucket) });
-        }
-        self.ready_head(bucket)
+        self.head_of(self.array.order().key(bucket))
     }
 
-    #[cold]
-    fn ready_head(self, bucket: usize) -> Option<&'g Link<N>> {
-        self.head_of(self.array.order().key(bucket))
+    /// All heads of a table that is complete.
+    #[inline(always)]
+    pub(crate) fn heads(self) -> Option<&'g [Link<N>]> {
+        // SAFETY: it is.
+        self.is_last.then(|| unsafe { self.array.heads() })
     }
 }
 
