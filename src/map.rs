@@ -478,8 +478,9 @@ where
     /// The entries, in an order that says nothing. Guarantee **D**: one that is present from start
     /// to end is yielded exactly once; of a value replaced meanwhile, either is yielded.
     ///
-    /// Each step is lock-free and usually reads one node. A step passes every head in between, so
-    /// a sparse table costs time in proportion to its buckets.
+    /// Each step is lock-free and usually reads one node; it asks for the memory of the coming ones
+    /// ahead. A step passes every head in between, so a sparse table costs time in proportion to its
+    /// buckets.
     ///
     /// ```
     /// let map = splitmap::HashMap::from([(1, "one"), (2, "two")]);

@@ -122,8 +122,9 @@ where
     S: BuildHasher + Default,
     R: Reclaim<Retired<K, V>>,
 {
-    /// A map of the items, of equal keys the last, with its value: sorted by hash and linked with plain stores,
-    /// which is faster than inserting them.
+    /// A map of the items, of equal keys the last, with its value: sorted by hash and linked with plain
+    /// stores, which is faster than inserting them. The entries lie in memory in the order in which they
+    /// are iterated, as far as the allocator does its part.
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
         Self::collected(entries.into_iter(), Keeps::Last)
     }
