@@ -14,6 +14,7 @@ use std::iter::{Fuse, FusedIterator};
 use equivalent::Equivalent;
 
 use crate::map::HashMap;
+use crate::raw::Keeps;
 use crate::raw::Node;
 use crate::reclaim::{Guard, Reclaimer};
 
@@ -296,8 +297,12 @@ where
     S: BuildHasher,
     R: Reclaimer,
 {
+    /// As for a shared map. An empty one is filled at once, as by `collect`, if the iterator says that it
+    /// has so many items as that pays for.
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
-        (&*self).extend(entries);
+        if let Err(entries) = self.fill(entries.into_iter(), Keeps::Last) {
+            (&*self).extend(entries);
+        }
     }
 }
 
@@ -321,6 +326,6 @@ where
     R: Reclaimer,
 {
     fn extend<I: IntoIterator<Item = (&'a K, &'a V)>>(&mut self, entries: I) {
-        (&*self).extend(entries);
+        self.extend(entries.into_iter().map(|(&key, &value)| (key, value)));
     }
 }

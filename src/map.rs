@@ -1,6 +1,7 @@
 //! The map: the methods that take a guard. Checks the guard once, hashes the key once, mixes the
 //! hash, and leaves the rest to the core.
 
+mod bulk;
 mod nodes;
 mod traits;
 
@@ -477,8 +478,9 @@ where
     /// The entries, in an order that says nothing. Guarantee **D**: one that is present from start
     /// to end is yielded exactly once; of a value replaced meanwhile, either is yielded.
     ///
-    /// Each step is lock-free and usually reads one node. A step passes every head in between, so
-    /// a sparse table costs time in proportion to its buckets.
+    /// Each step is lock-free and usually reads one node; it asks for the memory of the coming ones
+    /// ahead. A step passes every head in between, so a sparse table costs time in proportion to its
+    /// buckets.
     ///
     /// ```
     /// let map = splitmap::HashMap::from([(1, "one"), (2, "two")]);
@@ -486,7 +488,7 @@ where
     /// assert_eq!(map.iter(&guard).map(|(key, _)| key).sum::<i32>(), 3);
     /// ```
     pub fn iter<'g>(&'g self, guard: &'g impl Guard<R>) -> Iter<'g, K, V> {
-        Iter::new(self.table.walk(0, self.protected(guard)))
+        Iter::new(self.table.walk(0, usize::MAX, self.protected(guard)))
     }
 
     /// Some of the entries: those from `cursor` on, until `budget` of them are out. Says then where
@@ -521,7 +523,9 @@ where
         budget: usize,
         guard: &'g impl Guard<R>,
     ) -> Scan<'g, K, V> {
-        let walk = self.table.walk(cursor.to_bits(), self.protected(guard));
+        let walk = self
+            .table
+            .walk(cursor.to_bits(), budget, self.protected(guard));
         Scan::new(walk, cursor, budget)
     }
 

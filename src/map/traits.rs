@@ -6,9 +6,8 @@ use std::fmt;
 use std::hash::{BuildHasher, Hash};
 
 use super::HashMap;
-use crate::hashing::mix;
 use crate::iter::{IntoIter, IterMut};
-use crate::raw::{Node, Retired, Table};
+use crate::raw::{Keeps, Node, Retired, Table};
 use crate::reclaim::{DefaultReclaimer, Reclaim, Reclaimer};
 
 impl<K, V, S, R> Default for HashMap<K, V, S, R>
@@ -48,7 +47,7 @@ where
             |node: &Node<K, V>| Node::new(node.hash(), node.key().clone(), node.value().clone());
         let nodes = self
             .table
-            .walk(0, self.protected(&guard))
+            .walk(0, usize::MAX, self.protected(&guard))
             .map(copy)
             .collect();
         HashMap::of(Table::from_sorted(nodes), self.hash_builder.clone())
@@ -123,13 +122,11 @@ where
     S: BuildHasher + Default,
     R: Reclaim<Retired<K, V>>,
 {
-    /// A map of the items, of equal keys the last, with its value: sorted by hash and linked with plain stores,
-    /// which is faster than inserting them.
+    /// A map of the items, of equal keys the last, with its value: sorted by hash and linked with plain
+    /// stores, which is faster than inserting them. The entries lie in memory in the order in which they
+    /// are iterated, as far as the allocator does its part.
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
-        let hash_builder = S::default();
-        let node = |(key, value)| Node::new(mix(hash_builder.hash_one(&key)), key, value);
-        let table = Table::from_nodes(entries.into_iter().map(node).collect());
-        HashMap::of(table, hash_builder)
+        Self::collected(entries.into_iter(), Keeps::Last)
     }
 }
 

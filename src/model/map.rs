@@ -190,7 +190,7 @@ impl Map {
     pub fn entries_from(&self, at: u8, pin: &Pin) -> Vec<(Key, u64)> {
         let hash = Key::from(at).hash() & !3;
         self.table
-            .walk(hash, self.pinned(pin).protected())
+            .walk(hash, 0, self.pinned(pin).protected())
             .map(|node| (*node.key(), *node.value()))
             .collect()
     }
@@ -199,7 +199,7 @@ impl Map {
     pub fn entries_between(&self, at: u8, end: u8, pin: &Pin) -> Vec<(Key, u64)> {
         let hash = Key::from(at).hash() & !3;
         self.table
-            .walk(hash, self.pinned(pin).protected())
+            .walk(hash, 0, self.pinned(pin).protected())
             .map(|node| (*node.key(), *node.value()))
             .take_while(|(key, _)| key.at < end)
             .collect()

@@ -247,6 +247,17 @@ impl<'g, N> Array<'g, N> {
         head
     }
 
+    /// All heads.
+    ///
+    /// # Safety
+    ///
+    /// They are made: the table is complete.
+    #[inline(always)]
+    pub(crate) unsafe fn heads(self) -> &'g [Link<N>] {
+        // SAFETY: they come first in the allocation, and are made, as the caller says.
+        unsafe { NonNull::slice_from_raw_parts(self.heads, self.order.buckets()).as_ref() }
+    }
+
     /// The head of a hash's bucket.
     ///
     /// # Safety
@@ -259,13 +270,24 @@ impl<'g, N> Array<'g, N> {
         unsafe { self.head(bucket.number()) }
     }
 
-    /// The key of a head, by its address; `None` for a head of another table.
-    pub(crate) fn key_of(self, head: &Link<N>) -> Option<u64> {
+    /// The number of a head's bucket, by its address; `None` for a head of another table.
+    #[inline]
+    pub(crate) fn bucket_of(self, head: &Link<N>) -> Option<usize> {
         let bytes = ptr::from_ref(head)
             .addr()
             .wrapping_sub(self.heads.addr().get());
         let bucket = bytes / size_of::<Link<N>>();
-        (bucket < self.order.buckets()).then(|| self.order.key(bucket))
+        (bucket < self.order.buckets()).then_some(bucket)
+    }
+
+    /// The number of a hash's bucket.
+    pub(crate) fn bucket_of_hash(self, hash: u64) -> usize {
+        Bucket::of(hash, self.order.shift()).number()
+    }
+
+    /// The key of a head, by its address; `None` for a head of another table.
+    pub(crate) fn key_of(self, head: &Link<N>) -> Option<u64> {
+        self.bucket_of(head).map(|bucket| self.order.key(bucket))
     }
 
     /// Claims a stride that no other thread will make. `None` when all are claimed.

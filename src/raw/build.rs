@@ -1,7 +1,7 @@
 //! Building a table whose entries are all there at the start, with plain stores.
 //!
-//! The entries are sorted by hash, which is the list's order; then one pass from the last bucket
-//! to the first gives every link its final word. Nothing is compared, searched or swapped again,
+//! The entries are sorted by hash, which is the list's order, and get their nodes; then one pass from
+//! the last bucket to the first gives every link its final word. Nothing is compared, searched or swapped again,
 //! and the presence bits are exact. The table becomes known to others only afterwards.
 
 #![forbid(unsafe_code)]
@@ -10,30 +10,55 @@ use crate::raw::array::NewArray;
 use crate::raw::link::{Link, Linked};
 use crate::raw::node::Node;
 use crate::raw::order::{Bucket, Order};
+use crate::raw::sorter::{Keeps, Sorter};
 use crate::raw::state::State;
 use crate::raw::word::{Presence, Word};
 
 type Nodes<K, V, M> = Vec<Box<Node<K, V, M>>>;
 
-/// Sorts nodes by hash and keeps the last of each key.
-pub(crate) fn sort<K: Eq, V, M>(nodes: &mut Nodes<K, V, M>) {
-    // The hashes beside the nodes, so that sorting touches no node.
-    let mut hashed: Vec<_> = nodes.drain(..).map(|node| (node.hash(), node)).collect();
-    // Stable, so that of equal keys the one given last stays last.
-    hashed.sort_by_key(|&(hash, _)| hash);
-    let mut sorted: Nodes<K, V, M> = Vec::with_capacity(hashed.len());
-    let mut run = 0;
-    for (hash, node) in hashed {
-        if sorted.last().is_some_and(|last| last.hash() != hash) {
-            run = sorted.len();
-        }
-        let mut same = sorted[run..].iter_mut();
-        match same.find(|seen| seen.key() == node.key()) {
-            Some(seen) => *seen = node,
-            None => sorted.push(node),
+/// Entries that are to become a table. They are sorted before their nodes are made, so that the nodes
+/// stand one behind the other in memory, as far as the allocator does its part; large ones, which are
+/// not to be moved about, have their nodes from the beginning.
+pub(crate) enum Entries<K, V, M> {
+    Small(Sorter<(K, V)>),
+    Large(Sorter<Box<Node<K, V, M>>>),
+}
+
+/// Up to this size an entry is moved, beyond it its node is made at once.
+const SMALL: usize = 64;
+
+impl<K: Eq, V, M: Default> Entries<K, V, M> {
+    /// No entries; about so many are expected.
+    pub(crate) fn new(expected: usize) -> Self {
+        if const { size_of::<(K, V)>() <= SMALL } {
+            Entries::Small(Sorter::new(expected))
+        } else {
+            Entries::Large(Sorter::new(expected))
         }
     }
-    *nodes = sorted;
+
+    #[inline]
+    pub(crate) fn push(&mut self, hash: u64, key: K, value: V) {
+        match self {
+            Entries::Small(sorter) => sorter.push(hash, (key, value)),
+            Entries::Large(sorter) => sorter.push(hash, Node::new(hash, key, value)),
+        }
+    }
+
+    /// The nodes in the list's order, one of each key.
+    pub(crate) fn into_nodes(self, keeps: Keeps) -> Nodes<K, V, M> {
+        match self {
+            Entries::Small(sorter) => {
+                let sorted = sorter.sorted(keeps, |one, other| one.0 == other.0);
+                let node = |(hash, (key, value))| Node::new(hash, key, value);
+                sorted.into_iter().map(node).collect()
+            }
+            Entries::Large(sorter) => {
+                let sorted = sorter.sorted(keeps, |one, other| one.key() == other.key());
+                sorted.into_iter().map(|(_, node)| node).collect()
+            }
+        }
+    }
 }
 
 /// The order of a table with a bucket for each of that many entries.

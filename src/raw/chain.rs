@@ -5,12 +5,9 @@
 //! stride is ready there: the last one always is.
 
 use std::marker::PhantomData;
-use std::ops::Range;
 
 use crate::raw::array::Array;
 use crate::raw::link::Link;
-#[cfg(feature = "rayon")]
-use crate::raw::order::Order;
 
 /// A table in the chain of a state.
 pub(crate) struct Member<'g, N> {
@@ -45,6 +42,13 @@ impl<'g, N> Member<'g, N> {
     /// The head with the key of a bucket, unless it is not ready.
     pub(crate) fn head_at(self, bucket: usize) -> Option<&'g Link<N>> {
         self.head_of(self.array.order().key(bucket))
+    }
+
+    /// All heads of a table that is complete.
+    #[inline(always)]
+    pub(crate) fn heads(self) -> Option<&'g [Link<N>]> {
+        // SAFETY: it is.
+        self.is_last.then(|| unsafe { self.array.heads() })
     }
 }
 
@@ -171,28 +175,13 @@ impl<N> Tables<N> {
         unsafe { self.oldest().head_of(0) }
     }
 
-    /// The buckets of the oldest table, in the order of the list, as
-    /// [`prefetch`](Self::prefetch) takes them.
-    pub(crate) fn buckets(&self) -> Range<usize> {
-        0..self.oldest().order().buckets()
-    }
-
-    /// Asks for the first node of a bucket of the oldest table to be brought into the cache.
-    pub(crate) fn prefetch(&self, bucket: usize) {
-        let key = self.oldest().order().key(bucket);
-        // SAFETY: the oldest table of a chain is complete.
-        unsafe { self.oldest().head_of(key) }.load().prefetch();
-    }
-
-    /// The head of a bucket of the newest table, unless it is not ready.
-    #[cfg(feature = "rayon")]
-    pub(crate) fn newest_head_at(&self, bucket: usize) -> Option<&Link<N>> {
-        self.chain().next()?.head_at(bucket)
-    }
-
-    #[cfg(feature = "rayon")]
-    pub(crate) fn newest_order(&self) -> Order {
-        self.newest().order()
+    /// The newest table.
+    #[inline]
+    pub(crate) fn newest_member(&self) -> Member<'_, N> {
+        Member {
+            array: self.newest(),
+            is_last: !self.is_resizing,
+        }
     }
 }
 

@@ -70,6 +70,21 @@ impl<'g, N: Linked> Word<'g, N> {
         }
     }
 
+    /// The link that the target owns or is; `None` at the end of the list.
+    #[inline(always)]
+    pub(crate) fn link(self) -> Option<&'g Link<N>> {
+        // A node begins with its link. So this compiles to a test for the end, and to none of what the
+        // target is, which nothing can predict.
+        if self.pointer().is_null() {
+            return None;
+        }
+        match self.target() {
+            Target::Node(node) => Some(node.next()),
+            Target::Head(head) => Some(head),
+            Target::End => None,
+        }
+    }
+
     /// The target of a word that says nothing but "a node": no mark, no head, no presence bits
     /// (take [`bare`](Self::bare) of a head's word first).
     #[inline(always)]

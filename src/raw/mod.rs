@@ -13,6 +13,7 @@
 //! ```text
 //! table     the operations, length and capacity: all that the face calls
 //! build     a table whose entries are all there at the start
+//! sorter    entries in the list's order, for `build`
 //! writes    the kinds of writes, and their answers
 //! change    a write of one key: one retry loop, and how a write ends
 //! reentry   a write that its own thread undoes
@@ -24,6 +25,7 @@
 //! owned     everything with exclusive access: changing values, taking apart, drop
 //! ranges    a walk in ranges of hashes, for several threads
 //! walk      iteration, while others write
+//! ahead     looking ahead of a walk
 //! read      a reader's whole story
 //! state     the one word: where a search starts
 //! chain     the newest table, and those that it replaces
@@ -34,6 +36,7 @@
 //! order     arithmetic of buckets and strides
 //! ```
 
+mod ahead;
 mod array;
 mod build;
 mod chain;
@@ -52,12 +55,14 @@ mod reentry;
 mod resize;
 mod retired;
 mod section;
+mod sorter;
 mod state;
 mod table;
 mod walk;
 mod word;
 mod writes;
 
+pub(crate) use build::Entries;
 pub(crate) use node::Node;
 pub(crate) use owned::{Nodes, WalkMut};
 #[cfg(feature = "rayon")]
@@ -66,6 +71,7 @@ pub(crate) use parts::{OwnedPart, PartMut};
 pub(crate) use ranges::HashRange;
 pub(crate) use reentry::Watch;
 pub use retired::Retired;
+pub(crate) use sorter::Keeps;
 pub(crate) use table::Table;
 pub(crate) use walk::Walk;
 pub(crate) use writes::{Blank, Computed, Decision, Inserted, Removal};

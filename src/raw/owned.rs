@@ -2,20 +2,16 @@
 //! apart, and its drop.
 //!
 //! One walk along the list, over every head, marked nodes included. It waits for the memory of each
-//! node, one after the other; so where it takes a table apart, the first nodes of the buckets that
-//! come next are asked for ahead of it.
+//! node, one after the other, unless it asks for those of the buckets that come next ahead of it.
 
 use std::marker::PhantomData;
-use std::ops::Range;
 use std::ptr;
 
+use crate::raw::ahead::Ahead;
 use crate::raw::chain::Tables;
 use crate::raw::link::{Link, Linked, Target};
 use crate::raw::state::State;
 use crate::raw::word::Word;
-
-/// How many buckets ahead of the walk their first nodes are asked for.
-const AHEAD: usize = 16;
 
 /// A walk with exclusive access to the list: over every node that is linked in it, marked ones too.
 /// Each node is read before it is given out, and never again.
@@ -24,13 +20,6 @@ pub(crate) struct Run<N> {
     /// The head that the walk ends at; null for the end of the list.
     end: *const Link<N>,
     _nodes: PhantomData<N>,
-}
-
-/// What stands next in a list that nobody else can reach.
-pub(crate) enum Step<N> {
-    Head,
-    /// The node, as `Box::into_raw` gave it.
-    Node(*mut N),
 }
 
 impl<N: Linked> Run<N> {
@@ -57,21 +46,25 @@ impl<N: Linked> Run<N> {
         }
     }
 
-    /// What stands next; `None` at the end.
-    pub(crate) fn step(&mut self) -> Option<Step<N>> {
-        // SAFETY: the list is the caller's alone until the last step (`new`), and a node is read
-        // before it is given out.
-        let word = unsafe { Word::<N>::from_bits(self.word) };
-        match word.target() {
-            Target::End => None,
-            Target::Head(head) if ptr::eq(head, self.end) => None,
-            Target::Head(head) => {
-                self.word = head.load().bits();
-                Some(Step::Head)
-            }
-            Target::Node(node) => {
-                self.word = node.next().load().bits();
-                Some(Step::Node(word.pointer().cast()))
+    /// The next node, as `Box::into_raw` gave it; `None` at the end. Each head on the way there is
+    /// passed to `pass`.
+    #[inline]
+    pub(crate) fn next_node(&mut self, mut pass: impl FnMut(&Link<N>)) -> Option<*mut N> {
+        loop {
+            // SAFETY: the list is the caller's alone until the last step (`new`), and a node is read
+            // before it is given out.
+            let word = unsafe { Word::<N>::from_bits(self.word) };
+            match word.target() {
+                Target::End => return None,
+                Target::Head(head) if ptr::eq(head, self.end) => return None,
+                Target::Head(head) => {
+                    self.word = head.load().bits();
+                    pass(head);
+                }
+                Target::Node(node) => {
+                    self.word = node.next().load().bits();
+                    return Some(word.pointer().cast());
+                }
             }
         }
     }
@@ -81,6 +74,8 @@ impl<N: Linked> Run<N> {
 /// changed.
 pub(crate) struct WalkMut<'m, N> {
     list: Run<N>,
+    /// `None` where a few nodes are wanted.
+    ahead: Option<Ahead<'m, N>>,
     _table: PhantomData<&'m mut N>,
 }
 
@@ -91,12 +86,26 @@ unsafe impl<N: Send> Send for WalkMut<'_, N> {}
 unsafe impl<N: Sync> Sync for WalkMut<'_, N> {}
 
 impl<'m, N: Linked> WalkMut<'m, N> {
-    /// The nodes from the head of the hash's bucket on, or from one before it.
-    pub(crate) fn new(hash: u64, state: &'m mut State<N>) -> Self {
-        let head = state.view().start(hash).head;
+    /// All nodes.
+    pub(crate) fn all(state: &'m mut State<N>) -> Self {
+        let view = state.view();
+        let ahead = Ahead::exclusive(view.newest_member(), view.order().buckets());
+        ahead.begin(0, usize::MAX);
         WalkMut {
             // SAFETY: `&mut` for `'m`: nobody else uses the table, and its heads stay.
+            list: unsafe { Run::new(view.start(0).head) },
+            ahead: Some(ahead),
+            _table: PhantomData,
+        }
+    }
+
+    /// The nodes from the head of the hash's bucket on, or from one before it.
+    pub(crate) fn from(hash: u64, state: &'m mut State<N>) -> Self {
+        let head = state.view().start(hash).head;
+        WalkMut {
+            // SAFETY: as above.
             list: unsafe { Run::new(head) },
+            ahead: None,
             _table: PhantomData,
         }
     }
@@ -105,14 +114,17 @@ impl<'m, N: Linked> WalkMut<'m, N> {
 impl<'m, N: Linked> Iterator for WalkMut<'m, N> {
     type Item = &'m mut N;
 
+    #[inline]
     fn next(&mut self) -> Option<&'m mut N> {
-        loop {
-            if let Step::Node(node) = self.list.step()? {
-                // SAFETY: nobody else uses the table, the node stays for `'m`, is linked once, and
-                // the walk does not read it again.
-                return Some(unsafe { &mut *node });
+        let ahead = self.ahead;
+        let node = self.list.next_node(|head| {
+            if let Some(ahead) = ahead {
+                ahead.pass(head);
             }
-        }
+        })?;
+        // SAFETY: nobody else uses the table, the node stays for `'m`, is linked once, and the walk
+        // does not read it again: it looks ahead behind heads that it has not passed.
+        Some(unsafe { &mut *node })
     }
 }
 
@@ -124,8 +136,6 @@ pub(crate) struct Nodes<N: Linked> {
 
 struct Rest<N> {
     list: Run<N>,
-    /// The buckets that were not asked for yet.
-    ahead: Range<usize>,
     /// The heads: freed after the last step.
     tables: Tables<N>,
 }
@@ -144,16 +154,23 @@ impl<N: Linked> Nodes<N> {
 
     fn take(state: &mut State<N>) -> Self {
         let rest = state.take().map(|tables| {
-            let mut rest = Rest {
+            tables.ahead().begin(0, usize::MAX);
+            Rest {
                 // SAFETY: `&mut`: nobody else has the table, and its heads go with `rest`.
                 list: unsafe { Run::new(tables.first_head()) },
-                ahead: tables.buckets(),
                 tables,
-            };
-            (0..AHEAD).for_each(|_| rest.look_ahead());
-            rest
+            }
         });
         Nodes { rest }
+    }
+}
+
+impl<N: Linked> Tables<N> {
+    /// For a walk that has all nodes to itself.
+    #[inline]
+    fn ahead(&self) -> Ahead<'_, N> {
+        let newest = self.newest_member();
+        Ahead::exclusive(newest, newest.array.order().buckets())
     }
 }
 
@@ -166,28 +183,18 @@ impl<N: Linked> Nodes<N> {
     }
 }
 
-impl<N> Rest<N> {
-    /// Asks for the first node of one bucket more. While a resize is under way it may trail the
-    /// walk and prefetch nodes that are already freed, which is harmless.
-    fn look_ahead(&mut self) {
-        if let Some(bucket) = self.ahead.next() {
-            self.tables.prefetch(bucket);
-        }
-    }
-}
-
 impl<N: Linked> Iterator for Nodes<N> {
     type Item = Box<N>;
 
+    #[inline]
     fn next(&mut self) -> Option<Box<N>> {
-        let rest = self.rest.as_mut()?;
-        loop {
-            match rest.list.step()? {
-                Step::Head => rest.look_ahead(),
-                // SAFETY: the list is ours, and each node is linked once.
-                Step::Node(node) => return Some(unsafe { Box::from_raw(node) }),
-            }
-        }
+        let Rest { list, tables } = self.rest.as_mut()?;
+        let node = list.next_node(|head| {
+            tables.ahead().pass(head);
+        })?;
+        // SAFETY: the list is ours, and each node is linked once. The walk looks ahead behind heads
+        // that it has not passed, so it does not read this node again.
+        Some(unsafe { Box::from_raw(node) })
     }
 }
 

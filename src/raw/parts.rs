@@ -9,26 +9,32 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::raw::chain::Tables;
+use crate::raw::ahead::Ahead;
+use crate::raw::chain::{Member, Tables};
 use crate::raw::link::{Link, Linked};
-use crate::raw::owned::{Nodes, Run, Step, drop_all};
+use crate::raw::owned::{Nodes, Run, drop_all};
 use crate::raw::state::{State, View};
 
 /// Where heads are found.
 trait Heads<N>: Clone {
     /// The head of a bucket of the newest table, unless it is not ready.
-    fn head_at(&self, bucket: usize) -> Option<&Link<N>>;
+    fn head_at(&self, bucket: usize) -> Option<&Link<N>> {
+        self.newest_member().head_at(bucket)
+    }
+
+    /// The newest table.
+    fn newest_member(&self) -> Member<'_, N>;
 }
 
 impl<N: Linked> Heads<N> for View<'_, N> {
-    fn head_at(&self, bucket: usize) -> Option<&Link<N>> {
-        self.own_head(self.order().key(bucket))
+    fn newest_member(&self) -> Member<'_, N> {
+        View::newest_member(*self)
     }
 }
 
 impl<N> Heads<N> for Arc<Tables<N>> {
-    fn head_at(&self, bucket: usize) -> Option<&Link<N>> {
-        self.newest_head_at(bucket)
+    fn newest_member(&self) -> Member<'_, N> {
+        Tables::newest_member(self)
     }
 }
 
@@ -58,11 +64,14 @@ impl<N: Linked, H: Heads<N>> Part<N, H> {
     }
 
     fn next_node(&mut self) -> Option<*mut N> {
-        loop {
-            if let Step::Node(node) = self.list.step()? {
-                return Some(node);
-            }
-        }
+        let Part {
+            list,
+            buckets,
+            heads,
+        } = self;
+        list.next_node(|head| {
+            Ahead::exclusive(heads.newest_member(), buckets.end).pass(head);
+        })
     }
 }
 
@@ -82,7 +91,7 @@ impl<N: Linked> OwnedPart<N> {
         Some(OwnedPart {
             part: Part {
                 list,
-                buckets: 0..tables.newest_order().buckets(),
+                buckets: 0..tables.newest_member().array.order().buckets(),
                 heads: Arc::new(tables),
             },
         })

@@ -60,7 +60,7 @@ impl<'g, K, V, M> HashRange<'g, K, V, M> {
     /// A walk over the nodes of the range. Ends at the head behind the range if that is met, or else
     /// at the first node behind: so in a table of few nodes no range walks over the heads of others.
     pub(crate) fn nodes(self) -> impl Iterator<Item = &'g Node<K, V, M>> {
-        let mut walk = Walk::new(self.first, self.state);
+        let mut walk = Walk::new(self.first, usize::MAX, self.state);
         let behind = self.head_behind();
         let is_end = move |head: &_| behind.is_some_and(|behind| ptr::eq(head, behind));
         iter::from_fn(move || walk.next_before(is_end))
@@ -132,7 +132,7 @@ pub(in crate::raw) mod tests {
             let key = state.view().known(behind).map(|known| known.key);
             assert_eq!(key, Some(range.last + 1));
             let mut heads = 0;
-            let mut walk = Walk::new(range.first, range.state);
+            let mut walk = Walk::new(range.first, 0, range.state);
             let node = walk.next_before(|head| {
                 heads += 1;
                 ptr::eq(head, behind)

@@ -326,6 +326,15 @@ impl<'g, N: Linked> View<'g, N> {
         now == self.word.map_addr(|addr| addr & !SLOW)
     }
 
+    /// The newest table, as the first of the chain.
+    #[inline]
+    pub(crate) fn newest_member(self) -> Member<'g, N> {
+        Member {
+            array: self.newest(),
+            is_last: !self.is_busy(),
+        }
+    }
+
     /// The tables from the newest to the oldest that still matters.
     pub(crate) fn chain(self) -> Chain<'g, N> {
         Chain::new(self.newest(), self.is_busy())

@@ -62,15 +62,6 @@ where
         }
     }
 
-    /// A table of these nodes: of equal keys the last.
-    pub(crate) fn from_nodes(mut nodes: Vec<Box<Node<K, V, M>>>) -> Self
-    where
-        K: Eq,
-    {
-        build::sort(&mut nodes);
-        Self::from_sorted(nodes)
-    }
-
     /// A table of these nodes, which are in the list's order, each key once.
     pub(crate) fn from_sorted(nodes: Vec<Box<Node<K, V, M>>>) -> Self {
         let count = nodes.len();
@@ -270,7 +261,7 @@ where
         pinned: Pinned<'_, 'g, R>,
     ) {
         let section = self.section(pinned);
-        let mut walk = Walk::new(0, &self.state);
+        let mut walk = Walk::new(0, usize::MAX, &self.state);
         let mut watch: Option<Watch> = None;
         while let Some(node) = walk.next() {
             // The node in the place of one whose removal failed has the same hash.
@@ -361,14 +352,19 @@ where
         R::stats(&self.store)
     }
 
-    /// All nodes with this hash or a greater one, in the list's order.
-    pub(crate) fn walk<'g>(&'g self, from: u64, _: Protected<'g, R>) -> Walk<'g, K, V, M> {
-        Walk::new(from, &self.state)
+    /// All nodes with this hash or a greater one, in the list's order; about so many are wanted.
+    pub(crate) fn walk<'g>(
+        &'g self,
+        from: u64,
+        entries: usize,
+        _: Protected<'g, R>,
+    ) -> Walk<'g, K, V, M> {
+        Walk::new(from, entries, &self.state)
     }
 
     /// All nodes, to be changed.
     pub(crate) fn walk_mut(&mut self) -> WalkMut<'_, Node<K, V, M>> {
-        WalkMut::new(0, &mut self.state)
+        WalkMut::all(&mut self.state)
     }
 
     /// All nodes in ranges of hashes, for several threads.
@@ -389,7 +385,7 @@ where
         hash: u64,
         mut matches: impl FnMut(&K) -> bool,
     ) -> Option<&mut Node<K, V, M>> {
-        WalkMut::new(hash, &mut self.state)
+        WalkMut::from(hash, &mut self.state)
             .take_while(|node| node.hash() <= hash)
             .find(|node| node.hash() == hash && matches(node.key()))
     }
@@ -410,20 +406,38 @@ where
     /// If there is no memory for that. The nodes are still there then.
     pub(crate) fn drain(&mut self) -> (Nodes<Node<K, V, M>>, usize) {
         let len = self.len();
+        (Nodes::of(self.put_table(Vec::new(), -(len as isize))), len)
+    }
+
+    /// Puts these nodes into a table without entries. They are in the list's order, each key once.
+    ///
+    /// # Panics
+    ///
+    /// If there is no memory for that. The nodes are dropped then.
+    pub(crate) fn fill(&mut self, nodes: Vec<Box<Node<K, V, M>>>) {
+        debug_assert_eq!(self.len(), 0, "only an empty table is filled");
+        let count = nodes.len();
+        // What was removed, and is still linked, goes.
+        drop(self.put_table(nodes, count as isize));
+    }
+
+    /// Puts a table of these nodes, as wide as the floor at least, in the place of the one that there
+    /// is, which is returned, and counts the entries that come or go.
+    fn put_table(&mut self, nodes: Vec<Box<Node<K, V, M>>>, change: isize) -> State<Node<K, V, M>> {
         let floor = self.state.floor();
         let capacity = if floor > Order::BASE {
             floor.capacity()
         } else {
             0
         };
-        let empty = build::state(capacity, Vec::new());
-        let guard = (len > 0).then(|| LocalGuard::<R>::new(&self.store));
-        let state = std::mem::replace(&mut self.state, empty);
+        let state = build::state(capacity, nodes);
+        let guard = (change != 0).then(|| LocalGuard::<R>::new(&self.store));
+        let state = std::mem::replace(&mut self.state, state);
         if let Some(guard) = guard {
             let pinned = guard.pinned(&self.store);
-            pinned.count::<Retired<K, V, M>>(-(len as isize));
+            pinned.count::<Retired<K, V, M>>(change);
         }
-        (Nodes::of(state), len)
+        state
     }
 }
 

@@ -1,9 +1,11 @@
 //! Walks over all nodes of the list, in its order, while others write.
 
+use crate::raw::ahead::Ahead;
 use crate::raw::link::{Link, Linked, Target};
 use crate::raw::node::Node;
 use crate::raw::state::State;
 use crate::raw::word::Word;
+use crate::sync::SCHEDULED;
 
 /// A walk over all nodes of the list, in its order.
 ///
@@ -14,14 +16,25 @@ pub(crate) struct Walk<'g, K, V, M> {
     word: Word<'g, Node<K, V, M>>,
     /// Nodes of smaller hashes are not yielded.
     from: u64,
+    ahead: Ahead<'g, Node<K, V, M>>,
+    /// Heads that were met since, and are not of the table that the walk looks ahead by.
+    strange: u32,
+    state: &'g State<Node<K, V, M>>,
 }
+
+/// After how many heads of other tables a walk looks for a newer table to look ahead by.
+const STRANGE: u32 = if SCHEDULED { 2 } else { 64 };
+
+// SAFETY: as `Word`. The tables stay allocated while the guard lives, as nodes do, and a thread that has
+// the walk can only read them and the state.
+unsafe impl<K: Sync, V: Sync, M: Sync> Send for Walk<'_, K, V, M> {}
+
+// SAFETY: as above.
+unsafe impl<K: Sync, V: Sync, M: Sync> Sync for Walk<'_, K, V, M> {}
 
 impl<K, V, M> Clone for Walk<'_, K, V, M> {
     fn clone(&self) -> Self {
-        Walk {
-            word: self.word,
-            from: self.from,
-        }
+        Walk { ..*self }
     }
 }
 
@@ -31,11 +44,29 @@ impl<'g, K, V, M> Walk<'g, K, V, M> {
         &mut self.word
     }
 
-    /// A walk over all nodes with this hash or a greater one.
-    pub(crate) fn new(from: u64, state: &'g State<Node<K, V, M>>) -> Self {
+    /// A walk over all nodes with this hash or a greater one, which is to meet about so many.
+    pub(crate) fn new(from: u64, entries: usize, state: &'g State<Node<K, V, M>>) -> Self {
+        let view = state.view();
+        let ahead = Ahead::shared(view.newest_member());
+        ahead.begin(from, entries);
         Walk {
-            word: state.view().start(from).head.load(),
+            word: view.start(from).head.load(),
             from,
+            ahead,
+            strange: 0,
+            state,
+        }
+    }
+
+    /// Looks ahead from a head that the walk passes.
+    #[inline]
+    fn pass(&mut self, head: &Link<Node<K, V, M>>) {
+        if !self.ahead.pass(head) {
+            self.strange += 1;
+            if self.strange == STRANGE {
+                self.strange = 0;
+                self.ahead = Ahead::shared(self.state.view().newest_member());
+            }
         }
     }
 }
@@ -60,7 +91,10 @@ impl<'g, K, V, M> Walk<'g, K, V, M> {
             match self.word.target() {
                 Target::End => return None,
                 Target::Head(head) if is_end(head) => return None,
-                Target::Head(head) => self.word = head.load(),
+                Target::Head(head) => {
+                    self.word = head.load();
+                    self.pass(head);
+                }
                 Target::Node(node) => {
                     self.word = node.next().load();
                     if !self.word.is_marked() && node.hash() >= self.from {

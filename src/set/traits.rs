@@ -6,7 +6,7 @@ use std::ops::{BitAnd, BitOr, BitXor, Sub};
 
 use super::{HashSet, IntoIter};
 use crate::map::HashMap;
-use crate::raw::Retired;
+use crate::raw::{Keeps, Retired};
 use crate::reclaim::{DefaultReclaimer, Reclaim, Reclaimer};
 
 impl<T, S, R> Default for HashSet<T, S, R>
@@ -110,8 +110,12 @@ where
     S: BuildHasher,
     R: Reclaim<Retired<T, ()>>,
 {
+    /// As for a shared set; an empty one is filled at once.
     fn extend<I: IntoIterator<Item = T>>(&mut self, values: I) {
-        (&*self).extend(values);
+        let entries = values.into_iter().map(|value| (value, ()));
+        if let Err(entries) = self.map.fill(entries, Keeps::First) {
+            (&*self).extend(entries.map(|(value, ())| value));
+        }
     }
 }
 
@@ -133,7 +137,7 @@ where
     R: Reclaim<Retired<T, ()>>,
 {
     fn extend<I: IntoIterator<Item = &'a T>>(&mut self, values: I) {
-        (&*self).extend(values);
+        self.extend(values.into_iter().copied());
     }
 }
 
@@ -146,11 +150,9 @@ where
     /// A set of the items, of equal ones the first: sorted by hash and linked with plain stores,
     /// which is faster than inserting them.
     fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
-        let values: Vec<T> = values.into_iter().collect();
-        // Of equal keys a map keeps the last.
-        let entries = values.into_iter().rev().map(|value| (value, ()));
+        let entries = values.into_iter().map(|value| (value, ()));
         HashSet {
-            map: entries.collect(),
+            map: HashMap::collected(entries, Keeps::First),
         }
     }
 }

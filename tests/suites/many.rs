@@ -107,6 +107,44 @@ fn what_an_iterator_gave_before_it_panicked_is_there() {
 }
 
 #[test]
+fn an_empty_map_is_filled_at_once() {
+    for (given, keys) in [(63, 63), (64, 64), (1_000, 1_000), (5_000, 100)] {
+        let value = Arc::new(());
+        let mut map: HashMap<u64, (u64, Arc<()>)> = builder().capacity(100).build();
+        let width = map.capacity();
+        for round in 1..=2 {
+            map.extend((0..given).map(|n| (n % keys, (n, Arc::clone(&value)))));
+            assert_eq!(map.len() as u64, keys);
+            for key in 0..keys {
+                let last = key + (given - 1 - key) / keys * keys;
+                assert_eq!(map.pin().get(&key).map(|value| value.0), Some(last));
+            }
+            assert_eq!(map.pin().iter().count() as u64, keys);
+            assert!(map.capacity() >= width);
+            // The second time there is a table, and garbage of what was removed.
+            map.pin().retain(|_, _| round == 2);
+            assert_eq!(map.len() as u64, if round == 2 { keys } else { 0 });
+        }
+        drop(map);
+        assert_eq!(Arc::strong_count(&value), 1);
+    }
+}
+
+#[test]
+fn what_an_iterator_gave_is_there_when_it_panics_while_an_empty_map_is_filled() {
+    let mut map: HashMap<u64, u64> = builder().build();
+    // The iterator says that it has a hundred items.
+    let entries = (0..100).map(|n| {
+        assert!(n < 40, "planned");
+        (n, n)
+    });
+    let extend = || map.extend(entries);
+    assert!(catch_unwind(AssertUnwindSafe(extend)).is_err());
+    assert_eq!(map.len(), 40);
+    assert!((0..40).all(|key| map.pin().get(&key) == Some(&key)));
+}
+
+#[test]
 fn an_iterator_may_use_the_map() {
     let map: HashMap<u64, u64> = builder().build();
     let entries = (0..100).map(|n| (n, map.len() as u64));
