@@ -20,8 +20,9 @@ use crate::reclaim::Reclaimer;
 /// Whether writers resize the table by themselves. A model says when.
 const AUTOMATIC: bool = !MODELLED;
 
-/// Of how many writes one looks at the length, at the most.
+/// Of how many writes one looks at the length, at the most, and in a large table.
 const LOOK: u64 = 4;
+const RARE: u64 = 64;
 
 /// What a write does with its key.
 pub(crate) enum Plan<K, V, M> {
@@ -94,11 +95,12 @@ pub(crate) trait Change<'g, K, V, M> {
 
 /// Whether the write that is counted by `clock` looks at the length: so many that a small table is
 /// not overrun, one in a quarter of the buckets; and so few that the look, which reads a counter for
-/// each participant, costs a write next to nothing. The first write of a thread does, and its next ones
-/// at powers of two, since many threads may each write little.
+/// each participant, costs a write next to nothing. The first write of a thread does, and some of its
+/// next ones, at powers of two, since many threads may each write little.
+#[inline(never)]
 fn looks(clock: u64, order: Order, participants: impl FnOnce() -> usize) -> bool {
     let is_at = |period: usize| clock & (period as u64 - 1) == 0;
-    let is_by_buckets = is_at((order.buckets() / 4).clamp(LOOK as usize, 64));
+    let is_by_buckets = is_at((order.buckets() / 4).clamp(LOOK as usize, RARE as usize));
     let is_by_participants = || is_at((participants() / 16).min(256).next_power_of_two());
     clock.is_power_of_two() || is_by_buckets && is_by_participants()
 }
@@ -143,7 +145,7 @@ where
     #[cold]
     #[inline(never)]
     fn change_anyway<C: Change<'g, K, V, M>>(
-        self,
+        &self,
         hash: u64,
         mut failed: Failed<'g, K, V, M>,
         change: &mut C,
@@ -172,7 +174,7 @@ where
     /// next turn begins with.
     #[inline(always)]
     fn turn<C: Change<'g, K, V, M>>(
-        self,
+        &self,
         hash: u64,
         Turn {
             view,
@@ -281,7 +283,7 @@ where
     ///
     /// `view` may be a little old: that delays the resize by a write.
     #[inline(always)]
-    pub(crate) fn written(self, view: View<'g, Node<K, V, M>>, by: isize) {
+    pub(crate) fn written(&self, view: View<'g, Node<K, V, M>>, by: isize) {
         let clock = self.pinned.count::<Retired<K, V, M>>(by);
         if AUTOMATIC && (view.is_busy() || self.looks(view, clock)) {
             self.carry_on(view, clock);
@@ -294,7 +296,7 @@ where
     /// After any kind of write: every n-th one may happen to be another than the kind that asks for
     /// it.
     #[inline(never)]
-    fn carry_on(self, view: View<'g, Node<K, V, M>>, clock: u64) {
+    fn carry_on(&self, view: View<'g, Node<K, V, M>>, clock: u64) {
         if view.is_busy() {
             self.help();
         }
@@ -303,11 +305,16 @@ where
         }
     }
 
-    /// Whether the write that is counted by `clock` looks at the length.
+    /// Whether the write that is counted by `clock` looks at the length. Nearly always by two tests.
     #[inline(always)]
-    fn looks(self, view: View<'g, Node<K, V, M>>, clock: u64) -> bool {
+    fn looks(&self, view: View<'g, Node<K, V, M>>, clock: u64) -> bool {
+        let may_look = clock & (LOOK - 1) == 0
+            && (clock < RARE || clock & (RARE - 1) == 0 || {
+                // A table with fewer buckets is looked at more often.
+                view.order().buckets() < 4 * RARE as usize
+            });
         let participants = || self.pinned.protected().participants().unwrap_or(0);
-        clock & (LOOK - 1) == 0 && looks(clock, view.order(), participants)
+        may_look && looks(clock, view.order(), participants)
     }
 
     /// Shrinks the table to where it has room for its entries, as after a write that removed many.

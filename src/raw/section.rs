@@ -515,7 +515,7 @@ where
     /// with the link.
     #[inline(always)]
     pub(crate) fn link(
-        self,
+        &self,
         cursor: Cursor<'g, Node<K, V, M>>,
         node: Box<Node<K, V, M>>,
     ) -> Linking<'g, K, V, M> {
@@ -541,7 +541,7 @@ where
     /// comes back if the old one has changed.
     #[inline(always)]
     pub(crate) fn replace(
-        self,
+        &self,
         found: &Found<'g, Node<K, V, M>>,
         node: Box<Node<K, V, M>>,
     ) -> Replacing<'g, K, V, M> {
@@ -557,7 +557,7 @@ where
 
     /// Removes a node, which is unlinked when this returns true. False if it has changed.
     #[inline(always)]
-    pub(crate) fn remove(self, found: &Found<'g, Node<K, V, M>>) -> bool {
+    pub(crate) fn remove(&self, found: &Found<'g, Node<K, V, M>>) -> bool {
         // Linearization point of a removal.
         if !found.node.next().mark(found.next) {
             return false;
@@ -587,7 +587,7 @@ where
 
     /// Unlinks the node behind `cursor`, which this thread has marked; `next` is its successor.
     #[inline(always)]
-    fn unlink(self, cursor: Cursor<'g, Node<K, V, M>>, hash: u64, next: Word<'g, Node<K, V, M>>) {
+    fn unlink(&self, cursor: Cursor<'g, Node<K, V, M>>, hash: u64, next: Word<'g, Node<K, V, M>>) {
         match cursor.prev.unlink(cursor.word, next) {
             Some((_, unlinked)) => self.retire(unlinked),
             None => self.clean(hash),
@@ -598,12 +598,12 @@ where
     /// when this returns.
     #[cold]
     #[inline(never)]
-    fn clean(self, hash: u64) {
+    fn clean(&self, hash: u64) {
         self.search(None, OfHash(hash), hash, |_| false);
     }
 
     #[inline(always)]
-    fn retire(self, unlinked: Unlinked<'g, Node<K, V, M>>) {
+    fn retire(&self, unlinked: Unlinked<'g, Node<K, V, M>>) {
         #[cfg(splitmap_loom)]
         crate::model::audit::unreachable(self.state, &unlinked);
         retired::node(self.pinned, unlinked);
