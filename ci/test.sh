@@ -315,27 +315,14 @@ stage_sanitize() {
     rm -rf "$copy"
 }
 
-# Fuzzes a target for so many seconds, with further arguments for libFuzzer. New inputs go to a folder
-# of their own: the committed corpus stays as it is.
-fuzz_for() {
-    local seconds=$1 target=$2 found status=0
-    shift 2
-    found=$(mktemp -d)
-    cargo +nightly fuzz run --no-trace-compares "$target" "$found" "fuzz/corpus/$target" -- \
-        -max_total_time="$seconds" -len_control=0 -timeout=30 \
-        -verbosity=0 -print_final_stats=1 "$@" || status=$?
-    rm -rf "$found"
-    return "$status"
-}
-
 # Catches: sequences of operations that nobody thought of, against std's map (ops); programs of a few
 # threads and their schedules, whose histories are not linearizable (sched), and the same on real
 # threads (threads); memory errors, by AddressSanitizer.
-about_fuzz='old failures again, and 65 s of new inputs for three targets'
+about_fuzz='old failures again, and some seconds of new inputs for three targets'
 stage_fuzz() {
-    local target
+    local target seconds=5
     for target in ops sched threads; do
-        ls "fuzz/corpus/$target" "fuzz/regressions/$target" >/dev/null
+        ls "fuzz/seeds/$target" "fuzz/regressions/$target" >/dev/null
     done
     if ! has_nightly; then
         leave_out 'fuzz: no nightly toolchain (rustup toolchain install nightly)'
@@ -347,14 +334,15 @@ stage_fuzz() {
     fi
     cargo fuzz --version >/dev/null 2>&1 || cargo install cargo-fuzz --locked
 
-    # Without a hook at each comparison an execution of `sched` takes a quarter of the time.
-    cargo +nightly fuzz build --no-trace-compares
+    if [ "$extent" = all ]; then
+        seconds=60
+    fi
+    fuzz/run build
+    fuzz/run replay
+    export FUZZ_VERBOSITY=0
     for target in ops sched threads; do
-        cargo +nightly fuzz run --no-trace-compares "$target" "fuzz/regressions/$target"/*
+        fuzz/run "$target" "$seconds"
     done
-    fuzz_for 30 ops -max_len=256
-    fuzz_for 20 sched -max_len=64 -use_counters=0
-    fuzz_for 15 threads -max_len=64 -use_counters=0
 }
 
 wanted=()
