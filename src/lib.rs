@@ -25,24 +25,32 @@ compile_error!(
     "splitmap needs 64-bit atomics, which this target does not have (`target_has_atomic = \"64\"`)"
 );
 
-mod builder;
-mod by_ref;
+// In the order in which the documentation of `HashMap` is to show its methods;
+// blank lines keep rustfmt from sorting them.
+mod map;
+
+mod pinned;
+
+mod many;
+
+mod entry;
+
 mod compute;
+
+mod by_ref;
+
+mod builder;
 #[cfg(not(splitmap_loom))]
 mod enroll;
-mod entry;
 pub mod guide;
 mod hashing;
 mod iter;
-mod many;
-mod map;
 #[cfg(splitmap_loom)]
 #[doc(hidden)]
 pub mod model;
 mod owning;
 #[cfg(feature = "rayon")]
 pub mod parallel;
-mod pinned;
 mod raw;
 mod reclaim;
 #[cfg(feature = "serde")]
