@@ -41,7 +41,7 @@ impl Interner {
         let name: Arc<str> = name.into();
         let mut made = None;
         // The closure runs under no lock, and may use this map or another. It puts the way back in
-        // first: whoever gets the number finds the name.
+        // first: a thread that gets the number finds the name.
         let id = *ids.get_or_insert_with(Arc::clone(&name), || {
             let id = Id(self.next.fetch_add(1, Relaxed));
             self.names.pin().insert(id, name);
