@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# All checks of the project, in stages.
+# The checks of the project, in stages.
 #
-#   ci/test.sh                all stages
-#   ci/test.sh STAGE...       these
+#   ci/test.sh                what a change must pass, in at most 15 minutes on two cores
+#   ci/test.sh all            the rest too: nights and releases
+#   ci/test.sh [all] STAGE... these stages, short or whole
 #   ci/test.sh --list         names them
 #
 # Needs Rust and a C compiler; the fuzz stage also a nightly toolchain and a C++ compiler, the api
@@ -27,7 +28,10 @@ readonly targets=${CARGO_TARGET_DIR:-$root/target}
 
 # A stage returns this where something is missing that it can do nothing about.
 readonly SKIPPED=77
-readonly stages='fmt clippy test strict stress doctest doc api deps downstream floors msrv features bench instructions example loom mutants schedules sanitize fuzz'
+readonly stages='fmt names clippy test bounds strict stress doctest doc api deps deny downstream floors msrv features bench instructions example loom mutants schedules sanitize fuzz'
+# Those that only \`all\` runs: docs/TESTING.md says what nobody sees without them.
+readonly slow='strict floors msrv features bench sanitize'
+extent=short
 notes=$(mktemp)
 passed_stages=''
 trap 'rm -f "$notes"' EXIT
@@ -69,10 +73,16 @@ about_fmt='the default style'
 stage_fmt() {
     need_component fmt rustfmt
     local manifest
-    for manifest in Cargo.toml loom-tests/Cargo.toml schedule-tests/Cargo.toml fuzz/Cargo.toml; do
+    for manifest in Cargo.toml tests/bounds/Cargo.toml loom-tests/Cargo.toml schedule-tests/Cargo.toml fuzz/Cargo.toml; do
         cargo fmt --check --manifest-path "$manifest"
     done
     rustfmt --check --edition 2024 {loom,schedule}-tests/library/build.rs
+}
+
+# Catches: documents that name a planted bug, a model, a test or a file that is gone.
+about_names='what the documents name exists'
+stage_names() {
+    ci/names.sh
 }
 
 # Catches: slips that a lint knows, such as unsafe code without its proof, in all four packages.
@@ -97,6 +107,13 @@ stage_clippy() {
 about_test='unit tests and black-box tests on every back end, in debug'
 stage_test() {
     cargo test --no-fail-fast --all-features --lib --tests --examples
+}
+
+# Catches: unsoundness in signatures: code that must not compile and does, and messages that nobody
+# can read.
+about_bounds='what must not compile does not'
+stage_bounds() {
+    cargo test --manifest-path tests/bounds/Cargo.toml --target-dir "$targets/bounds"
 }
 
 # Catches: what holds only where the system has membarrier.
@@ -148,6 +165,23 @@ stage_deps() {
     echo "direct dependencies: $((direct)), at most $limit; with their own: $((all))"
     [ "$direct" -gt 0 ]
     [ "$direct" -le "$limit" ]
+}
+
+# Catches: a dependency with a known vulnerability, a licence that asks for more than a notice, a
+# package from elsewhere than the registry.
+about_deny='advisories, licences and sources of all dependencies'
+stage_deny() {
+    # To install it takes minutes, so that is not done in passing.
+    if ! cargo deny --version >/dev/null 2>&1; then
+        leave_out 'deny: no cargo-deny (cargo install cargo-deny@0.20.2 --locked)'
+        return "$SKIPPED"
+    fi
+    cargo deny check bans licenses sources
+    if ! cargo deny fetch db; then
+        leave_out 'deny: the database of advisories cannot be fetched; licences and sources were checked'
+        return
+    fi
+    cargo deny check --disable-fetch advisories
 }
 
 # Catches: a dependency that only tests need and users get all the same, also by a cfg that is off; a
@@ -250,10 +284,21 @@ about_mutants='each planted bug makes a model fail'
 stage_mutants() {
     # Each bug is one small change.
     export CARGO_INCREMENTAL=1
-    # That the models pass without a bug was just shown, if their stage passed.
-    case " $passed_stages " in
-    *' loom '*) loom-tests/run mutants quick --no-baseline ;;
-    *) loom-tests/run mutants quick ;;
+    local names chosen=()
+    if [ "$extent" = short ]; then
+        names=$(ci/planted.sh)
+        if [ -z "$names" ]; then
+            echo 'no planted bug is chosen'
+            return
+        fi
+        chosen=(quick)
+        while read -r name; do chosen+=("$name"); done <<<"$names"
+    fi
+    # That the models pass without a bug was just shown, if their stage passed. It does not run the
+    # slow models of the bugs that are not quick.
+    case "$extent $passed_stages " in
+    short*' loom '*) loom-tests/run mutants "${chosen[@]}" --no-baseline ;;
+    *) loom-tests/run mutants "${chosen[@]}" ;;
     esac
 }
 
@@ -280,8 +325,9 @@ stage_sanitize() {
         # Maps in statics, and what is leaked on purpose.
         export ASAN_OPTIONS=detect_leaks=0
         "${test[@]}" --target-dir "$targets/asan" --all-features \
-            --test reclamation --test drops --test panics --test stress --test parallel \
-            --test allocator --test many_maps
+            --test reclamation --test drops --test stress --test allocator --test many_maps
+        "${test[@]}" --target-dir "$targets/asan" --all-features \
+            --test epoch --test crossbeam --test seize -- panics parallel
     )
     export RUSTFLAGS='-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer'
     export TSAN_OPTIONS="suppressions=$root/ci/tsan.supp"
@@ -315,27 +361,14 @@ stage_sanitize() {
     rm -rf "$copy"
 }
 
-# Fuzzes a target for so many seconds, with further arguments for libFuzzer. New inputs go to a folder
-# of their own: the committed corpus stays as it is.
-fuzz_for() {
-    local seconds=$1 target=$2 found status=0
-    shift 2
-    found=$(mktemp -d)
-    cargo +nightly fuzz run --no-trace-compares "$target" "$found" "fuzz/corpus/$target" -- \
-        -max_total_time="$seconds" -len_control=0 -timeout=30 \
-        -verbosity=0 -print_final_stats=1 "$@" || status=$?
-    rm -rf "$found"
-    return "$status"
-}
-
 # Catches: sequences of operations that nobody thought of, against std's map (ops); programs of a few
 # threads and their schedules, whose histories are not linearizable (sched), and the same on real
 # threads (threads); memory errors, by AddressSanitizer.
-about_fuzz='old failures again, and 65 s of new inputs for three targets'
+about_fuzz='old failures again, and some seconds of new inputs for three targets'
 stage_fuzz() {
-    local target
+    local target seconds=5
     for target in ops sched threads; do
-        ls "fuzz/corpus/$target" "fuzz/regressions/$target" >/dev/null
+        ls "fuzz/seeds/$target" "fuzz/regressions/$target" >/dev/null
     done
     if ! has_nightly; then
         leave_out 'fuzz: no nightly toolchain (rustup toolchain install nightly)'
@@ -347,14 +380,15 @@ stage_fuzz() {
     fi
     cargo fuzz --version >/dev/null 2>&1 || cargo install cargo-fuzz --locked
 
-    # Without a hook at each comparison an execution of `sched` takes a quarter of the time.
-    cargo +nightly fuzz build --no-trace-compares
+    if [ "$extent" = all ]; then
+        seconds=60
+    fi
+    fuzz/run build
+    fuzz/run replay
+    export FUZZ_VERBOSITY=0
     for target in ops sched threads; do
-        cargo +nightly fuzz run --no-trace-compares "$target" "fuzz/regressions/$target"/*
+        fuzz/run "$target" "$seconds"
     done
-    fuzz_for 30 ops -max_len=256
-    fuzz_for 20 sched -max_len=64 -use_counters=0
-    fuzz_for 15 threads -max_len=64 -use_counters=0
 }
 
 wanted=()
@@ -363,12 +397,14 @@ for argument in "$@"; do
     --list)
         for stage in $stages; do
             about=about_$stage
-            printf '%-8s %s\n' "$stage" "${!about}"
+            case " $slow " in *" $stage "*) when=all ;; *) when='' ;; esac
+            printf '%-13s %-4s %s\n' "$stage" "$when" "${!about}"
         done
         exit 0
         ;;
+    all) extent=all ;;
     -*)
-        echo "usage: ci/test.sh [--list | STAGE...]" >&2
+        echo "usage: ci/test.sh [--list | [all] [STAGE...]]" >&2
         exit 2
         ;;
     *)
@@ -383,7 +419,15 @@ for argument in "$@"; do
     esac
 done
 if [ ${#wanted[@]} = 0 ]; then
-    read -r -a wanted <<<"$stages"
+    for stage in $stages; do
+        case "$extent $slow " in
+        short*" $stage "*) ;;
+        *) wanted+=("$stage") ;;
+        esac
+    done
+    if [ "$extent" = short ]; then
+        echo "left to ci/test.sh all: $slow; planted bugs of unchanged files; long fuzzing" >>"$notes"
+    fi
 fi
 
 passed=0 failed=0 skipped=0 summary=''

@@ -31,7 +31,7 @@ pub enum Operation<V, T> {
     Abort(T),
 }
 
-/// What became of a key: [`HashMap::compute`].
+/// The outcome of [`HashMap::compute`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compute<'g, K, V, T> {
     /// The key was absent, and has this entry now.

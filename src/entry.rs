@@ -119,7 +119,7 @@ where
     S: BuildHasher,
     R: Reclaimer,
 {
-    /// The entry of a key, to look at it and then to change it.
+    /// Returns the entry of a key, to look at it and then to change it.
     ///
     /// Nothing is locked: others go on changing the map, this entry's key too. The entry is what was
     /// there when this was called. `or_insert` and its kin return that value; a value is inserted

@@ -1,4 +1,4 @@
-//! A guide, page by page: no code, but how the map is meant to be used, and what to expect.
+//! The guide: how to use the map, and what to expect from it.
 //!
 //! | page | answers |
 //! |---|---|
@@ -9,9 +9,8 @@
 //! | [`memory`] | when memory comes back, and what keeps it |
 //! | [`performance`] | what is fast, what is not, and what to do about it |
 //! | [`limits`] | what the map cannot do |
-//! | [`coming_from`] | the words of DashMap, papaya, flurry and `RwLock<HashMap>`, and what they are here |
-//!
-//! The promises themselves, with letters and tests, stand in `docs/GUARANTEES.md`.
+//! | [`coming_from`] | each method of DashMap, papaya, flurry and `RwLock<HashMap>`, beside its counterpart here |
+//! | [`guarantees`] | each promise in full, by letter, with its limits and tests |
 
 #![forbid(unsafe_code)]
 
@@ -38,3 +37,6 @@ pub mod limits {}
 
 #[doc = include_str!("../docs/COMING-FROM.md")]
 pub mod coming_from {}
+
+#[doc = include_str!("../docs/GUARANTEES.md")]
+pub mod guarantees {}

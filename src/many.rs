@@ -46,7 +46,7 @@ where
     S: BuildHasher,
     R: Reclaimer,
 {
-    /// Looks for many keys: their values, in the keys' order.
+    /// Looks up many keys at a time, and yields their values in the keys' order.
     ///
     /// Each is a [`get`](Self::get) (guarantee **A**) when the iterator comes to it; not all at one
     /// instant. In a map that is larger than the caches this is faster than one `get` after the

@@ -28,14 +28,29 @@ use crate::stats::Stats;
 /// guard for an operation or a batch of them, not for long**, as nothing that is removed meanwhile
 /// can be freed.
 ///
+/// # Methods
+///
+/// | to | methods |
+/// |---|---|
+/// | make a map | [`new`](Self::new), [`with_capacity`](Self::with_capacity), [`with_hasher`](Self::with_hasher), [`builder`](Self::builder), `collect` |
+/// | get a guard | [`pin`](Self::pin), [`guard`](Self::guard); to be sent: [`pin_owned`](Self::pin_owned), [`owned_guard`](Self::owned_guard), [`pin_arc`](Self::pin_arc) |
+/// | read | [`get`](Self::get), [`get_key_value`](Self::get_key_value), [`contains_key`](Self::contains_key), [`get_many`](Self::get_many); without a guard: [`view`](Self::view), [`get_cloned`](Self::get_cloned), [`get_ref`](Self::get_ref) |
+/// | insert | [`insert`](Self::insert), [`try_insert`](Self::try_insert), [`get_or_insert`](Self::get_or_insert), [`get_or_insert_with`](Self::get_or_insert_with), [`insert_many`](Self::insert_many) |
+/// | remove | [`remove`](Self::remove), [`remove_entry`](Self::remove_entry), [`remove_if`](Self::remove_if), [`retain`](Self::retain), [`clear`](Self::clear) |
+/// | change what is there | [`update`](Self::update), [`update_or_insert`](Self::update_or_insert), [`entry`](Self::entry), [`compute`](Self::compute); for borrowed keys: [`update_ref`](Self::update_ref), [`entry_ref`](Self::entry_ref), [`compute_ref`](Self::compute_ref) |
+/// | iterate | [`iter`](Self::iter), [`keys`](Self::keys), [`values`](Self::values), [`scan`](Self::scan) |
+/// | count and size | [`len`](Self::len), [`is_empty`](Self::is_empty), [`capacity`](Self::capacity), [`reserve`](Self::reserve), [`shrink_to_fit`](Self::shrink_to_fit) |
+/// | free memory | [`flush`](Self::flush), [`stats`](Self::stats), [`flush_all`](crate::flush_all) |
+/// | use exclusive access | [`get_mut`](Self::get_mut), [`iter_mut`](Self::iter_mut), [`values_mut`](Self::values_mut), [`drain`](Self::drain), `into_iter` |
+///
 /// # Guarantees
 ///
-/// The letters are those of `docs/GUARANTEES.md`.
+/// [Guarantees](crate::guide::guarantees) has them in full, by these letters.
 ///
 /// * **A** A read (`get`, `get_key_value`, `contains_key`) writes no memory that another thread
-///   reads, takes no lock, never waits, and runs no destructor. To pin, with the default back end,
-///   stores two words in a line of the thread's own, which is read by whoever wants to free, and
-///   runs no destructor either. (With `Crossbeam` and `Seize` it may: pin once for a batch of reads.)
+///   reads, takes no lock, never waits, and runs no destructor. Pinning, with the default back end,
+///   stores two words in a line of the thread's own, which threads that free memory read, and runs
+///   no destructor either. (With `Crossbeam` and `Seize` it may: pin once for a batch of reads.)
 /// * **B** Every write is lock-free: with any thread stopped anywhere inside an operation, all
 ///   others finish theirs, while the table grows or shrinks too.
 /// * **C** Every operation on one key takes effect at one instant between its call and its return.
@@ -99,7 +114,7 @@ impl<K, V> HashMap<K, V>
 where
     DefaultReclaimer: Reclaimer,
 {
-    /// An empty map. Allocates nothing.
+    /// Creates an empty map, which allocates nothing.
     ///
     /// ```
     /// let map = splitmap::HashMap::<u64, u64>::new();
@@ -142,7 +157,7 @@ where
         Self::builder().capacity(capacity).build()
     }
 
-    /// A builder, to choose the capacity, the hasher and the reclaimer.
+    /// Returns a builder, to choose the capacity, the hasher and the reclaimer.
     ///
     /// ```
     /// use std::hash::RandomState;
@@ -186,7 +201,7 @@ where
         }
     }
 
-    /// An empty map with room for `capacity` entries that hashes with `hash_builder`.
+    /// Creates an empty map with room for `capacity` entries that hashes with `hash_builder`.
     ///
     /// # Panics
     ///
@@ -200,397 +215,6 @@ where
     /// ```
     pub fn with_capacity_and_hasher(capacity: usize, hash_builder: S) -> Self {
         HashMap::of(Table::with_capacity(capacity), hash_builder)
-    }
-}
-
-impl<K, V, S, R> HashMap<K, V, S, R>
-where
-    R: Reclaimer,
-{
-    pub(crate) fn of(table: Table<K, V, R>, hash_builder: S) -> Self {
-        HashMap {
-            table,
-            hash_builder,
-            _entries: PhantomData,
-        }
-    }
-
-    /// The map's hash builder.
-    ///
-    /// ```
-    /// let map = splitmap::HashMap::<u64, u64>::new();
-    /// let other = splitmap::HashMap::<u64, u64>::with_hasher(map.hasher().clone());
-    /// ```
-    pub fn hasher(&self) -> &S {
-        &self.hash_builder
-    }
-
-    /// Pins this thread: a guard for this map's operations.
-    ///
-    /// Cost and progress are the reclaimer's; guards nest.
-    ///
-    /// ```
-    /// let map = splitmap::HashMap::new();
-    /// let guard = map.guard();
-    /// map.insert(1, "one", &guard);
-    /// assert_eq!(map.get(&1, &guard), Some(&"one"));
-    /// ```
-    #[inline]
-    pub fn guard(&self) -> LocalGuard<'_, R> {
-        LocalGuard::new(self.table.store())
-    }
-
-    /// A guard that belongs to no thread: it may be sent, shared, and held across an `.await`.
-    ///
-    /// Costs a few times what [`guard`](Self::guard) does; a write under it pins the thread that
-    /// it runs on besides.
-    ///
-    /// # Panics
-    ///
-    /// If 16 million of them are alive in the process.
-    ///
-    /// ```
-    /// let map = splitmap::HashMap::from([(1, "one")]);
-    /// let guard = map.owned_guard();
-    /// std::thread::scope(|scope| {
-    ///     let one = scope.spawn(|| map.get(&1, &guard));
-    ///     assert_eq!(one.join().unwrap(), Some(&"one"));
-    /// });
-    /// ```
-    pub fn owned_guard(&self) -> OwnedGuard<'_, R>
-    where
-        R: ReclaimOwned,
-    {
-        OwnedGuard::new(self.table.store())
-    }
-
-    /// The reclaimer's part of the map.
-    pub(crate) fn store(&self) -> &R::Store {
-        self.table.store()
-    }
-
-    /// What a guard protects.
-    ///
-    /// # Panics
-    ///
-    /// If the guard belongs to another map's collector.
-    #[inline(always)]
-    pub(crate) fn protected<'g>(&'g self, guard: &'g impl Guard<R>) -> Protected<'g, R> {
-        Protected::by(guard, self.table.store())
-    }
-
-    /// Runs a write of the table under a guard.
-    ///
-    /// # Panics
-    ///
-    /// As `protected`.
-    #[inline(always)]
-    fn write<'g, T>(
-        &'g self,
-        guard: &'g impl Guard<R>,
-        write: impl FnOnce(&'g Table<K, V, R>, Pinned<'_, 'g, R>) -> T,
-    ) -> T {
-        let store = self.table.store();
-        Pinned::during(guard, store, |pinned| write(&self.table, pinned))
-    }
-
-    /// The number of entries: exact when no write is under way. Else it may be off by the writes that
-    /// overlap the call, as it sums a counter for each thread that has written, or for each few of
-    /// them, one after the other. Wait-free.
-    ///
-    /// ```
-    /// let map = splitmap::HashMap::from([(1, "one"), (2, "two")]);
-    /// assert_eq!(map.len(), 2);
-    /// ```
-    pub fn len(&self) -> usize {
-        self.table.len()
-    }
-
-    /// Frees everything that was removed or replaced and that no guard can still see, whichever
-    /// thread removed it; first carries on a resize of the table that was left half done, and
-    /// shrinks a table that is too wide.
-    ///
-    /// Call it without a guard in hand: one that was made shortly after a removal counts as one that
-    /// can see what was removed. What a thread that is pinned at this moment has removed may stay
-    /// with it, until it writes again or the next `flush`. Lock-free: makes a bounded number of
-    /// attempts, each of which looks at every thread that ever pinned, and runs the destructors of
-    /// what it frees.
-    ///
-    /// With the back ends `Crossbeam` and `Seize` it is an attempt: what other threads removed may
-    /// stay with them.
-    ///
-    /// # Panics
-    ///
-    /// If a destructor does. What is not freed yet stays for later.
-    ///
-    /// ```
-    /// let map = splitmap::HashMap::from([(1, "one")]);
-    /// map.pin().remove(&1);
-    /// map.flush();
-    /// assert_eq!(map.stats().pending, Some(0));
-    /// ```
-    pub fn flush(&self) {
-        self.table.flush();
-    }
-
-    /// What the map knows of its garbage, and of the guards that keep it.
-    ///
-    /// Looks at the places of all threads that pin, and at a counter for each that has written;
-    /// wait-free.
-    ///
-    /// ```
-    /// let map = splitmap::HashMap::from([(1, "one")]);
-    /// let guard = map.guard();
-    /// map.remove(&1, &guard);
-    /// assert_eq!(map.stats().pending, Some(1));
-    /// assert!(map.stats().pinned >= Some(1));
-    /// ```
-    pub fn stats(&self) -> Stats {
-        self.table.stats()
-    }
-
-    /// The entries that the table has buckets for: with more it grows. 0 as long as the map has no
-    /// memory. Pins; wait-free.
-    ///
-    /// ```
-    /// let map = splitmap::HashMap::<u64, u64>::new();
-    /// assert_eq!(map.capacity(), 0);
-    /// map.reserve(1_000);
-    /// assert!(map.capacity() >= 1_000);
-    /// ```
-    pub fn capacity(&self) -> usize {
-        self.table.capacity()
-    }
-
-    /// Grows the table until it has room for `additional` more entries, and makes all of its heads;
-    /// from now on it does not shrink below that, until
-    /// [`shrink_to_fit`](Self::shrink_to_fit), which, called by another thread meanwhile, ends this
-    /// too. A thread that had decided to shrink the table before this was called may still publish
-    /// that afterwards: it sees at once that it must not, and grows the table back itself.
-    ///
-    /// Pins. Costs time and memory in proportion to the new buckets: it grows the table four times at
-    /// each step, and until it returns the smaller tables take a third of the last one's memory.
-    /// Others use the map meanwhile, and their writes help; lock-free.
-    ///
-    /// # Panics
-    ///
-    /// If there cannot be so many buckets ("capacity overflow"), or there is no memory for them.
-    /// The map is as it was. If memory runs out later, between two steps, the table stays as wide as
-    /// it has become.
-    ///
-    /// ```
-    /// let map = splitmap::HashMap::new();
-    /// map.pin().insert(1, "one");
-    /// map.reserve(99);
-    /// assert!(map.capacity() >= 100);
-    /// ```
-    pub fn reserve(&self, additional: usize) {
-        self.table.reserve(additional);
-    }
-
-    /// Shrinks the table as far as it goes with a bucket for each entry, and gives up the capacity
-    /// that was asked for: from now on it also shrinks by itself, to the smallest.
-    ///
-    /// Without this the table shrinks when entries are removed, to a capacity of two to eleven times
-    /// their number, and never below the one that was asked for. A table that was replaced is freed
-    /// as an entry that was removed: call [`flush`](Self::flush) to free it now.
-    ///
-    /// Pins. Costs time in proportion to the buckets that there were; lock-free.
-    ///
-    /// ```
-    /// let map = splitmap::HashMap::<u64, u64>::with_capacity(1_000);
-    /// assert!(map.capacity() >= 1_000);
-    /// map.shrink_to_fit();
-    /// assert!(map.capacity() < 100);
-    /// ```
-    pub fn shrink_to_fit(&self) {
-        self.table.shrink_to_fit();
-    }
-
-    /// The entries, with values to be changed in place: nobody else uses the map.
-    ///
-    /// ```
-    /// let mut map = splitmap::HashMap::from([(1, 10), (2, 20)]);
-    /// map.iter_mut().for_each(|(key, value)| *value += key);
-    /// assert_eq!(map.pin().get(&2), Some(&22));
-    /// ```
-    pub fn iter_mut(&mut self) -> IterMut<'_, K, V> {
-        IterMut::new(self.table.walk_mut())
-    }
-
-    /// The entries in ranges of hashes, for several threads.
-    #[cfg(feature = "rayon")]
-    pub(crate) fn ranges<'g>(
-        &'g self,
-        guard: &'g impl Guard<R>,
-    ) -> crate::raw::HashRange<'g, K, V> {
-        self.table.ranges(self.protected(guard))
-    }
-
-    /// The entries, to be changed by several threads.
-    #[cfg(feature = "rayon")]
-    pub(crate) fn part_mut(&mut self) -> crate::raw::PartMut<'_, Node<K, V>> {
-        self.table.part_mut()
-    }
-
-    /// The values, to be changed in place: as [`iter_mut`](Self::iter_mut).
-    ///
-    /// ```
-    /// let mut map = splitmap::HashMap::from([(1, 10), (2, 20)]);
-    /// map.values_mut().for_each(|value| *value += 1);
-    /// assert_eq!(map.pin().get(&2), Some(&21));
-    /// ```
-    pub fn values_mut(&mut self) -> ValuesMut<'_, K, V> {
-        ValuesMut::new(self.iter_mut())
-    }
-
-    /// Takes all entries out, as a value that gives them back; the map is left empty. If that value
-    /// is dropped before its end, it drops the rest; if it is leaked, so is the rest.
-    ///
-    /// Nobody else uses the map, so the entries come out as they are, and not as references. The
-    /// table is given up but for the capacity that was asked for. (One of up to 4 has no memory
-    /// before the next entry comes.)
-    ///
-    /// # Panics
-    ///
-    /// If there is no memory for that capacity. The map is as it was.
-    ///
-    /// ```
-    /// let mut map = splitmap::HashMap::from([(1, String::from("one"))]);
-    /// let entries: Vec<(i32, String)> = map.drain().collect();
-    /// assert_eq!(entries, [(1, String::from("one"))]);
-    /// assert!(map.is_empty());
-    /// ```
-    pub fn drain(&mut self) -> Drain<'_, K, V> {
-        let (nodes, len) = self.table.drain();
-        Drain::new(IntoIter::new(nodes, len))
-    }
-
-    /// Whether [`len`](Self::len) is 0.
-    ///
-    /// ```
-    /// assert!(splitmap::HashMap::<u64, u64>::new().is_empty());
-    /// ```
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The entries, in an order that says nothing. Guarantee **D**: one that is present from start
-    /// to end is yielded exactly once; of a value replaced meanwhile, either is yielded.
-    ///
-    /// Each step is lock-free and usually reads one node; it asks for the memory of the coming ones
-    /// ahead. A step passes every head in between, so a sparse table costs time in proportion to its
-    /// buckets.
-    ///
-    /// ```
-    /// let map = splitmap::HashMap::from([(1, "one"), (2, "two")]);
-    /// let guard = map.guard();
-    /// assert_eq!(map.iter(&guard).map(|(key, _)| key).sum::<i32>(), 3);
-    /// ```
-    pub fn iter<'g>(&'g self, guard: &'g impl Guard<R>) -> Iter<'g, K, V> {
-        Iter::new(self.table.walk(0, usize::MAX, self.protected(guard)))
-    }
-
-    /// Some of the entries: those from `cursor` on, until `budget` of them are out. Says then where
-    /// the next call goes on, so that an iteration can be left without a guard, for any time, and
-    /// resumed on another thread.
-    ///
-    /// Guarantee **D** holds for a whole scan, from [`Cursor::START`] through all calls: an entry
-    /// that is present from start to end is yielded exactly once, however the table is resized
-    /// between the calls and within them.
-    ///
-    /// A call ends between two hashes. So where many keys have one hash, more entries than
-    /// `budget` come out; and a budget of 0 is taken as 1. The cursor is a place in the order of
-    /// this map's hashes: with another map, or another hasher, it is a place too, and a meaningless
-    /// one. Costs the search of one bucket; then as [`iter`](Self::iter).
-    ///
-    /// ```
-    /// use splitmap::{Cursor, HashMap};
-    ///
-    /// let map: HashMap<u32, u32> = (0..100).map(|n| (n, n)).collect();
-    /// let (mut sum, mut next) = (0, Some(Cursor::START));
-    /// while let Some(cursor) = next {
-    ///     let guard = map.guard();
-    ///     let mut scan = map.scan(cursor, 10, &guard);
-    ///     sum += scan.by_ref().map(|(_, value)| value).sum::<u32>();
-    ///     next = scan.cursor();
-    /// }
-    /// assert_eq!(sum, 99 * 100 / 2);
-    /// ```
-    pub fn scan<'g>(
-        &'g self,
-        cursor: Cursor,
-        budget: usize,
-        guard: &'g impl Guard<R>,
-    ) -> Scan<'g, K, V> {
-        let walk = self
-            .table
-            .walk(cursor.to_bits(), budget, self.protected(guard));
-        Scan::new(walk, cursor, budget)
-    }
-
-    /// The keys: as [`iter`](Self::iter).
-    ///
-    /// ```
-    /// let map = splitmap::HashMap::from([(1, "one"), (2, "two")]);
-    /// let guard = map.guard();
-    /// assert_eq!(map.keys(&guard).max(), Some(&2));
-    /// ```
-    pub fn keys<'g>(&'g self, guard: &'g impl Guard<R>) -> Keys<'g, K, V> {
-        Keys::new(self.iter(guard))
-    }
-
-    /// The values: as [`iter`](Self::iter).
-    ///
-    /// ```
-    /// let map = splitmap::HashMap::from([(1, 10), (2, 20)]);
-    /// let guard = map.guard();
-    /// assert_eq!(map.values(&guard).sum::<i32>(), 30);
-    /// ```
-    pub fn values<'g>(&'g self, guard: &'g impl Guard<R>) -> Values<'g, K, V> {
-        Values::new(self.iter(guard))
-    }
-
-    /// Removes every entry that is present throughout. Not one instant: an entry that others
-    /// insert meanwhile may stay. Costs a walk over the map and a removal for each entry;
-    /// lock-free. Shrinks the table to the capacity that was asked for.
-    ///
-    /// # Panics
-    ///
-    /// If the destructor of an entry that was removed does. The rest is still there then.
-    ///
-    /// ```
-    /// let map = splitmap::HashMap::from([(1, "one")]);
-    /// map.clear(&map.guard());
-    /// assert!(map.is_empty());
-    /// ```
-    pub fn clear(&self, guard: &impl Guard<R>) {
-        self.retain(|_, _| false, guard);
-    }
-
-    /// Removes every entry that `keep` refuses. Asks once for each entry that is present
-    /// throughout; for a value that is replaced after it was refused, once more for the new one.
-    /// That `keep` refused an entry does not say that this call removed it: another thread may have
-    /// removed or replaced it first. To count removals, or add up what was removed, use
-    /// [`remove_if`](Self::remove_if).
-    /// Costs a walk over the map and a removal for each refused entry; lock-free. Shrinks a table
-    /// that is too wide then.
-    ///
-    /// # Panics
-    ///
-    /// If `keep` does, or the destructor of an entry that was removed. Entries that were refused
-    /// before stay removed, and the rest is not asked for.
-    ///
-    /// If `keep` itself keeps replacing the entry that it then refuses: after 1,024 times
-    /// ([`guide::consistency`](crate::guide::consistency)).
-    ///
-    /// ```
-    /// let map: splitmap::HashMap<u32, u32> = (0..10).map(|n| (n, n)).collect();
-    /// map.retain(|key, _| key % 2 == 0, &map.guard());
-    /// assert_eq!(map.len(), 5);
-    /// ```
-    pub fn retain(&self, keep: impl FnMut(&K, &V) -> bool, guard: &impl Guard<R>) {
-        self.write(guard, |table, pinned| table.retain(keep, pinned));
     }
 }
 
@@ -640,7 +264,7 @@ where
         self.table.get(hash, |k| key.equivalent(k), protected)
     }
 
-    /// The value of a key, if it is present.
+    /// Returns the value of a key, if it is present.
     ///
     /// Guarantee **A**: writes nothing, never waits. Usually reads one head, and one node if the
     /// key is present. Its steps are bounded by the entries of the key's bucket and the changes to
@@ -660,7 +284,7 @@ where
         self.find(key, guard).map(Node::value)
     }
 
-    /// The entry of a key, if it is present: as [`get`](Self::get).
+    /// Returns the key and the value of an entry, if it is present: as [`get`](Self::get).
     ///
     /// ```
     /// let map = splitmap::HashMap::from([("one", 1)]);
@@ -680,7 +304,7 @@ where
         Some((node.key(), node.value()))
     }
 
-    /// The value of a key, to be changed in place: nobody else uses the map.
+    /// Returns the value of a key with exclusive access, to change it in place.
     ///
     /// ```
     /// let mut map = splitmap::HashMap::from([("key", 1)]);
@@ -710,7 +334,7 @@ where
         self.get(key, &self.guard()).map(read)
     }
 
-    /// A clone of the value of a key, if it is present: as [`view`](Self::view).
+    /// Returns a clone of the value of a key, if it is present: as [`view`](Self::view).
     ///
     /// ```
     /// let map = splitmap::HashMap::from([("key", String::from("value"))]);
@@ -724,7 +348,7 @@ where
         self.view(key, V::clone)
     }
 
-    /// Whether a key is present: as [`get`](Self::get).
+    /// Returns true if the key is present: as [`get`](Self::get).
     ///
     /// ```
     /// let map = splitmap::HashMap::from([("one", 1)]);
@@ -953,6 +577,397 @@ where
     {
         let node = self.removal(self.hash(key), key, |_| true, guard).ok()??;
         Some((node.key(), node.value()))
+    }
+}
+
+impl<K, V, S, R> HashMap<K, V, S, R>
+where
+    R: Reclaimer,
+{
+    pub(crate) fn of(table: Table<K, V, R>, hash_builder: S) -> Self {
+        HashMap {
+            table,
+            hash_builder,
+            _entries: PhantomData,
+        }
+    }
+
+    /// Returns the map's hash builder.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::<u64, u64>::new();
+    /// let other = splitmap::HashMap::<u64, u64>::with_hasher(map.hasher().clone());
+    /// ```
+    pub fn hasher(&self) -> &S {
+        &self.hash_builder
+    }
+
+    /// Pins this thread, and returns a guard for this map's operations.
+    ///
+    /// Cost and progress are the reclaimer's; guards nest.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::new();
+    /// let guard = map.guard();
+    /// map.insert(1, "one", &guard);
+    /// assert_eq!(map.get(&1, &guard), Some(&"one"));
+    /// ```
+    #[inline]
+    pub fn guard(&self) -> LocalGuard<'_, R> {
+        LocalGuard::new(self.table.store())
+    }
+
+    /// Returns a guard that belongs to no thread: it may be sent, shared, and held across an `.await`.
+    ///
+    /// Costs a few times what [`guard`](Self::guard) does; a write under it pins the thread that
+    /// it runs on besides.
+    ///
+    /// # Panics
+    ///
+    /// If 16 million of them are alive in the process.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([(1, "one")]);
+    /// let guard = map.owned_guard();
+    /// std::thread::scope(|scope| {
+    ///     let one = scope.spawn(|| map.get(&1, &guard));
+    ///     assert_eq!(one.join().unwrap(), Some(&"one"));
+    /// });
+    /// ```
+    pub fn owned_guard(&self) -> OwnedGuard<'_, R>
+    where
+        R: ReclaimOwned,
+    {
+        OwnedGuard::new(self.table.store())
+    }
+
+    /// The reclaimer's part of the map.
+    pub(crate) fn store(&self) -> &R::Store {
+        self.table.store()
+    }
+
+    /// What a guard protects.
+    ///
+    /// # Panics
+    ///
+    /// If the guard belongs to another map's collector.
+    #[inline(always)]
+    pub(crate) fn protected<'g>(&'g self, guard: &'g impl Guard<R>) -> Protected<'g, R> {
+        Protected::by(guard, self.table.store())
+    }
+
+    /// Runs a write of the table under a guard.
+    ///
+    /// # Panics
+    ///
+    /// As `protected`.
+    #[inline(always)]
+    fn write<'g, T>(
+        &'g self,
+        guard: &'g impl Guard<R>,
+        write: impl FnOnce(&'g Table<K, V, R>, Pinned<'_, 'g, R>) -> T,
+    ) -> T {
+        let store = self.table.store();
+        Pinned::during(guard, store, |pinned| write(&self.table, pinned))
+    }
+
+    /// The number of entries: exact when no write is under way. Else it may be off by the writes that
+    /// overlap the call, as it sums a counter for each thread that has written, or for each few of
+    /// them, one after the other. Wait-free.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([(1, "one"), (2, "two")]);
+    /// assert_eq!(map.len(), 2);
+    /// ```
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Frees everything that was removed or replaced and that no guard can still see, whichever
+    /// thread removed it; first carries on a resize of the table that was left half done, and
+    /// shrinks a table that is too wide.
+    ///
+    /// Call it without a guard in hand: one that was made shortly after a removal counts as one that
+    /// can see what was removed. What a thread that is pinned at this moment has removed may stay
+    /// with it, until it writes again or the next `flush`. Lock-free: makes a bounded number of
+    /// attempts, each of which looks at every thread that ever pinned, and runs the destructors of
+    /// what it frees.
+    ///
+    /// With the back ends `Crossbeam` and `Seize` it is an attempt: what other threads removed may
+    /// stay with them.
+    ///
+    /// # Panics
+    ///
+    /// If a destructor does. What is not freed yet stays for later.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([(1, "one")]);
+    /// map.pin().remove(&1);
+    /// map.flush();
+    /// assert_eq!(map.stats().pending, Some(0));
+    /// ```
+    pub fn flush(&self) {
+        self.table.flush();
+    }
+
+    /// Returns counts of the map's garbage and of the guards that keep it.
+    ///
+    /// Looks at the places of all threads that pin, and at a counter for each that has written;
+    /// wait-free.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([(1, "one")]);
+    /// let guard = map.guard();
+    /// map.remove(&1, &guard);
+    /// assert_eq!(map.stats().pending, Some(1));
+    /// assert!(map.stats().pinned >= Some(1));
+    /// ```
+    pub fn stats(&self) -> Stats {
+        self.table.stats()
+    }
+
+    /// The entries that the table has buckets for: with more it grows. 0 as long as the map has no
+    /// memory. Pins; wait-free.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::<u64, u64>::new();
+    /// assert_eq!(map.capacity(), 0);
+    /// map.reserve(1_000);
+    /// assert!(map.capacity() >= 1_000);
+    /// ```
+    pub fn capacity(&self) -> usize {
+        self.table.capacity()
+    }
+
+    /// Grows the table until it has room for `additional` more entries, and makes all of its heads;
+    /// from now on it does not shrink below that, until
+    /// [`shrink_to_fit`](Self::shrink_to_fit), which, called by another thread meanwhile, ends this
+    /// too. A thread that had decided to shrink the table before this was called may still publish
+    /// that afterwards: it sees at once that it must not, and grows the table back itself.
+    ///
+    /// Pins. Costs time and memory in proportion to the new buckets: it grows the table four times at
+    /// each step, and until it returns the smaller tables take a third of the last one's memory.
+    /// Others use the map meanwhile, and their writes help; lock-free.
+    ///
+    /// # Panics
+    ///
+    /// If there cannot be so many buckets ("capacity overflow"), or there is no memory for them.
+    /// The map is as it was. If memory runs out later, between two steps, the table stays as wide as
+    /// it has become.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::new();
+    /// map.pin().insert(1, "one");
+    /// map.reserve(99);
+    /// assert!(map.capacity() >= 100);
+    /// ```
+    pub fn reserve(&self, additional: usize) {
+        self.table.reserve(additional);
+    }
+
+    /// Shrinks the table as far as it goes with a bucket for each entry, and gives up the capacity
+    /// that was asked for: from now on it also shrinks by itself, to the smallest.
+    ///
+    /// Without this the table shrinks when entries are removed, to a capacity of two to eleven times
+    /// their number, and never below the one that was asked for. A table that was replaced is freed
+    /// as an entry that was removed: call [`flush`](Self::flush) to free it now.
+    ///
+    /// Pins. Costs time in proportion to the buckets that there were; lock-free.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::<u64, u64>::with_capacity(1_000);
+    /// assert!(map.capacity() >= 1_000);
+    /// map.shrink_to_fit();
+    /// assert!(map.capacity() < 100);
+    /// ```
+    pub fn shrink_to_fit(&self) {
+        self.table.shrink_to_fit();
+    }
+
+    /// Iterates over the entries with exclusive access, so that values can be changed in place.
+    ///
+    /// ```
+    /// let mut map = splitmap::HashMap::from([(1, 10), (2, 20)]);
+    /// map.iter_mut().for_each(|(key, value)| *value += key);
+    /// assert_eq!(map.pin().get(&2), Some(&22));
+    /// ```
+    pub fn iter_mut(&mut self) -> IterMut<'_, K, V> {
+        IterMut::new(self.table.walk_mut())
+    }
+
+    /// The entries in ranges of hashes, for several threads.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn ranges<'g>(
+        &'g self,
+        guard: &'g impl Guard<R>,
+    ) -> crate::raw::HashRange<'g, K, V> {
+        self.table.ranges(self.protected(guard))
+    }
+
+    /// The entries, to be changed by several threads.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn part_mut(&mut self) -> crate::raw::PartMut<'_, Node<K, V>> {
+        self.table.part_mut()
+    }
+
+    /// Iterates over the values, to change them in place: as [`iter_mut`](Self::iter_mut).
+    ///
+    /// ```
+    /// let mut map = splitmap::HashMap::from([(1, 10), (2, 20)]);
+    /// map.values_mut().for_each(|value| *value += 1);
+    /// assert_eq!(map.pin().get(&2), Some(&21));
+    /// ```
+    pub fn values_mut(&mut self) -> ValuesMut<'_, K, V> {
+        ValuesMut::new(self.iter_mut())
+    }
+
+    /// Takes all entries out, as a value that gives them back; the map is left empty. If that value
+    /// is dropped before its end, it drops the rest; if it is leaked, so is the rest.
+    ///
+    /// Nobody else uses the map, so the entries come out as they are, and not as references. The
+    /// table is given up but for the capacity that was asked for. (One of up to 4 has no memory
+    /// before the next entry comes.)
+    ///
+    /// # Panics
+    ///
+    /// If there is no memory for that capacity. The map is as it was.
+    ///
+    /// ```
+    /// let mut map = splitmap::HashMap::from([(1, String::from("one"))]);
+    /// let entries: Vec<(i32, String)> = map.drain().collect();
+    /// assert_eq!(entries, [(1, String::from("one"))]);
+    /// assert!(map.is_empty());
+    /// ```
+    pub fn drain(&mut self) -> Drain<'_, K, V> {
+        let (nodes, len) = self.table.drain();
+        Drain::new(IntoIter::new(nodes, len))
+    }
+
+    /// Returns true if [`len`](Self::len) is 0.
+    ///
+    /// ```
+    /// assert!(splitmap::HashMap::<u64, u64>::new().is_empty());
+    /// ```
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The entries, in an order that says nothing. Guarantee **D**: one that is present from start
+    /// to end is yielded exactly once; of a value replaced meanwhile, either is yielded.
+    ///
+    /// Each step is lock-free and usually reads one node; it asks for the memory of the coming ones
+    /// ahead. A step passes every head in between, so a sparse table costs time in proportion to its
+    /// buckets.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([(1, "one"), (2, "two")]);
+    /// let guard = map.guard();
+    /// assert_eq!(map.iter(&guard).map(|(key, _)| key).sum::<i32>(), 3);
+    /// ```
+    pub fn iter<'g>(&'g self, guard: &'g impl Guard<R>) -> Iter<'g, K, V> {
+        Iter::new(self.table.walk(0, usize::MAX, self.protected(guard)))
+    }
+
+    /// Some of the entries: those from `cursor` on, until `budget` of them are out. Says then where
+    /// the next call goes on, so that an iteration can be left without a guard, for any time, and
+    /// resumed on another thread.
+    ///
+    /// Guarantee **D** holds for a whole scan, from [`Cursor::START`] through all calls: an entry
+    /// that is present from start to end is yielded exactly once, however the table is resized
+    /// between the calls and within them.
+    ///
+    /// A call ends between two hashes. So where many keys have one hash, more entries than
+    /// `budget` come out; and a budget of 0 is taken as 1. The cursor is a place in the order of
+    /// this map's hashes: with another map, or another hasher, it is a place too, and a meaningless
+    /// one. Costs the search of one bucket; then as [`iter`](Self::iter).
+    ///
+    /// ```
+    /// use splitmap::{Cursor, HashMap};
+    ///
+    /// let map: HashMap<u32, u32> = (0..100).map(|n| (n, n)).collect();
+    /// let (mut sum, mut next) = (0, Some(Cursor::START));
+    /// while let Some(cursor) = next {
+    ///     let guard = map.guard();
+    ///     let mut scan = map.scan(cursor, 10, &guard);
+    ///     sum += scan.by_ref().map(|(_, value)| value).sum::<u32>();
+    ///     next = scan.cursor();
+    /// }
+    /// assert_eq!(sum, 99 * 100 / 2);
+    /// ```
+    pub fn scan<'g>(
+        &'g self,
+        cursor: Cursor,
+        budget: usize,
+        guard: &'g impl Guard<R>,
+    ) -> Scan<'g, K, V> {
+        let walk = self
+            .table
+            .walk(cursor.to_bits(), budget, self.protected(guard));
+        Scan::new(walk, cursor, budget)
+    }
+
+    /// Iterates over the keys: as [`iter`](Self::iter).
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([(1, "one"), (2, "two")]);
+    /// let guard = map.guard();
+    /// assert_eq!(map.keys(&guard).max(), Some(&2));
+    /// ```
+    pub fn keys<'g>(&'g self, guard: &'g impl Guard<R>) -> Keys<'g, K, V> {
+        Keys::new(self.iter(guard))
+    }
+
+    /// Iterates over the values: as [`iter`](Self::iter).
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([(1, 10), (2, 20)]);
+    /// let guard = map.guard();
+    /// assert_eq!(map.values(&guard).sum::<i32>(), 30);
+    /// ```
+    pub fn values<'g>(&'g self, guard: &'g impl Guard<R>) -> Values<'g, K, V> {
+        Values::new(self.iter(guard))
+    }
+
+    /// Removes every entry that is present throughout. Not one instant: an entry that others
+    /// insert meanwhile may stay. Costs a walk over the map and a removal for each entry;
+    /// lock-free. Shrinks the table to the capacity that was asked for.
+    ///
+    /// # Panics
+    ///
+    /// If the destructor of an entry that was removed does. The rest is still there then.
+    ///
+    /// ```
+    /// let map = splitmap::HashMap::from([(1, "one")]);
+    /// map.clear(&map.guard());
+    /// assert!(map.is_empty());
+    /// ```
+    pub fn clear(&self, guard: &impl Guard<R>) {
+        self.retain(|_, _| false, guard);
+    }
+
+    /// Removes every entry that `keep` refuses. Asks once for each entry that is present
+    /// throughout; for a value that is replaced after it was refused, once more for the new one.
+    /// That `keep` refused an entry does not say that this call removed it: another thread may have
+    /// removed or replaced it first. To count removals, or add up what was removed, use
+    /// [`remove_if`](Self::remove_if).
+    /// Costs a walk over the map and a removal for each refused entry; lock-free. Shrinks a table
+    /// that is too wide then.
+    ///
+    /// # Panics
+    ///
+    /// If `keep` does, or the destructor of an entry that was removed. Entries that were refused
+    /// before stay removed, and the rest is not asked for.
+    ///
+    /// If `keep` itself keeps replacing the entry that it then refuses: after 1,024 times
+    /// ([`guide::consistency`](crate::guide::consistency)).
+    ///
+    /// ```
+    /// let map: splitmap::HashMap<u32, u32> = (0..10).map(|n| (n, n)).collect();
+    /// map.retain(|key, _| key % 2 == 0, &map.guard());
+    /// assert_eq!(map.len(), 5);
+    /// ```
+    pub fn retain(&self, keep: impl FnMut(&K, &V) -> bool, guard: &impl Guard<R>) {
+        self.write(guard, |table, pinned| table.retain(keep, pinned));
     }
 }
 

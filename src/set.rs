@@ -58,7 +58,7 @@ impl<T, S, R> HashSet<T, S, R>
 where
     R: Reclaimer,
 {
-    /// The set's hash builder.
+    /// Returns the set's hash builder.
     ///
     /// ```
     /// let set = splitmap::HashSet::<u64>::new();
@@ -68,7 +68,7 @@ where
         self.map.hasher()
     }
 
-    /// Pins this thread: a guard for this set's operations. As [`HashMap::guard`].
+    /// Pins this thread, and returns a guard for this set's operations. As [`HashMap::guard`].
     ///
     /// ```
     /// let set = splitmap::HashSet::new();
@@ -111,7 +111,7 @@ where
         self.map.len()
     }
 
-    /// Whether [`len`](Self::len) is 0.
+    /// Returns true if [`len`](Self::len) is 0.
     ///
     /// ```
     /// assert!(splitmap::HashSet::<u64>::new().is_empty());
@@ -173,7 +173,7 @@ where
         self.map.flush();
     }
 
-    /// What the set knows of its garbage, and of the guards that keep it: as [`HashMap::stats`].
+    /// Returns counts of the set's garbage and of the guards that keep it: as [`HashMap::stats`].
     ///
     /// ```
     /// let set = splitmap::HashSet::from([1]);
@@ -286,7 +286,7 @@ where
     S: BuildHasher,
     R: Reclaimer,
 {
-    /// Whether a value is present: as [`HashMap::get`].
+    /// Returns true if the value is present: as [`HashMap::get`].
     ///
     /// ```
     /// let set = splitmap::HashSet::from([String::from("one")]);
@@ -300,7 +300,7 @@ where
         self.map.contains_key(value, guard)
     }
 
-    /// The set's own value that equals this one, if it is present: as [`HashMap::get`].
+    /// Returns the set's own value that equals this one, if it is present: as [`HashMap::get`].
     ///
     /// ```
     /// let set = splitmap::HashSet::from([String::from("one")]);

@@ -1,4 +1,4 @@
-//! What a map knows about its reclamation: a snapshot for whoever watches a program.
+//! What a map knows about its reclamation: a snapshot for monitoring.
 
 #![forbid(unsafe_code)]
 

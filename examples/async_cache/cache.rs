@@ -11,7 +11,7 @@ use crate::source::{Page, Source, Unreachable};
 /// The place of one page: empty, being fetched, or there for good.
 ///
 /// In an `Arc`, as a fetch outlives the guard under which its place was found. The page is in one
-/// of its own, for whoever keeps it longer than the cache does.
+/// of its own, for a task that keeps it longer than the cache does.
 type Place = Arc<OnceCell<Arc<Page>>>;
 
 /// Pages by their number.
@@ -41,9 +41,9 @@ impl Cache {
     /// What is returned is owned: it may live as long as it likes.
     pub async fn page(&self, number: u64) -> Result<Arc<Page>, Unreachable> {
         // The guard is gone at the end of this statement. **No guard is held while a page is
-        // fetched**: that takes long, and nothing that anybody removes would be freed meanwhile.
+        // fetched**: that takes long, and nothing that any thread removes would be freed meanwhile.
         let place = Arc::clone(self.places.pin().get_or_insert_with(number, Place::default));
-        // All have the same place, whoever put it in: the map makes one entry a key.
+        // All tasks share one place, whichever task inserted it: the map makes one entry per key.
         if place.initialized() {
             self.hits.fetch_add(1, Relaxed);
         }

@@ -1,4 +1,4 @@
-//! Configurations that are replaced while everybody reads them, and what becomes of the old ones.
+//! Configurations that are replaced while all threads read them, and how many old ones wait to be freed.
 //!
 //! Readers look their service up for every request and check that what they see is whole, and never
 //! older than what they saw before. A reloader replaces all configurations, over and over. An old one

@@ -1,5 +1,6 @@
 //! An interner: each string once, and a small number for it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -8,6 +9,12 @@ use splitmap::{Guard, HashMap, LocalGuard};
 /// The number of a name. Equal names have equal numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Id(u32);
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// Names and their numbers, in both directions. Nothing is ever removed.
 #[derive(Default)]
@@ -34,7 +41,7 @@ impl Interner {
         let name: Arc<str> = name.into();
         let mut made = None;
         // The closure runs under no lock, and may use this map or another. It puts the way back in
-        // first: whoever gets the number finds the name.
+        // first: a thread that gets the number finds the name.
         let id = *ids.get_or_insert_with(Arc::clone(&name), || {
             let id = Id(self.next.fetch_add(1, Relaxed));
             self.names.pin().insert(id, name);

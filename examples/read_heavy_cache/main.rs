@@ -120,7 +120,11 @@ fn compare(arguments: &Arguments, trace: &Trace) -> Report {
     };
 
     // Drawn on stderr, and only where that is a terminal.
-    let style = ProgressStyle::with_template("{msg:26} [{bar:30}] {eta} left");
+    let style = format!(
+        "{{msg:26}} [{{bar:30}}] {{elapsed}} of {} s",
+        arguments.seconds
+    );
+    let style = ProgressStyle::with_template(&style);
     let progress = ProgressBar::new(arguments.seconds * 1000)
         .with_style(style.expect("the template is well-formed"));
     let mut report = Report::new(&replay, ROUNDS, contenders.map(|(name, _)| name));

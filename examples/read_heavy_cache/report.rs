@@ -36,13 +36,13 @@ impl Report {
         names: impl IntoIterator<Item = &'static str>,
     ) -> Self {
         let setting = format!(
-            "{}: {} requests for {} keys, over and over, by {} threads.\n\
+            "{}: {} requests for {} keys, repeated by {}.\n\
              One more thread replaces {} records a second. A load on a miss takes {}.\n\
              {rounds} rounds of {:.2} s for each map, in turns, each from an empty cache.",
             replay.trace.name,
             grouped(replay.trace.len() as u64),
             grouped(replay.trace.keys_of_first(usize::MAX).len() as u64),
-            replay.threads,
+            count_of(replay.threads, "thread"),
             grouped(replay.refresh),
             time(LOAD_TIME.as_nanos() as f64),
             replay.length.as_secs_f64(),
@@ -176,6 +176,12 @@ fn line<const N: usize>(kind: &str, name: &str, figures: [String; N]) -> Vec<Str
         .into_iter()
         .chain(figures)
         .collect()
+}
+
+/// A number of things, in the singular or the plural.
+fn count_of(number: u64, noun: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{s}")
 }
 
 /// Writes a table whose lines all have as many cells: words to the left, figures to the right.

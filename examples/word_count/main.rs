@@ -79,28 +79,28 @@ fn count_all(arguments: &Arguments, name: &str, text: &str) -> Report {
     let counted = words.len() as u64 * arguments.rounds;
     let mut text = format!(
         "{name}: {} words, {} different, each counted {} times.\n\n\
-         {:12}{:>8}{:>12}{:>14}{:>14}{:>14}\n",
+         {:12}{:>8}{:>13}{:>14}{:>15}{:>15}\n",
         grouped(words.len() as u64),
         grouped(expected.len() as u64),
         arguments.rounds,
         "",
         "threads",
-        "ns a word",
+        "ns per word",
         "entries made",
-        "waiting then",
-        "after flush",
+        "not freed yet",
+        "after a flush",
     );
     let mut line = |way: &str, threads: u64, took: Duration, rest: [String; 3]| {
         let each = took.as_nanos() as f64 / counted as f64;
         let [made, waiting, left] = rest;
         writeln!(
             text,
-            "{way:12}{threads:>8}{each:>12.1}{made:>14}{waiting:>14}{left:>14}"
+            "{way:12}{threads:>8}{each:>13.1}{made:>14}{waiting:>15}{left:>15}"
         )
         .expect("a string takes all");
     };
     let mut fault = None;
-    line("std alone", 1, alone, Default::default());
+    line("std's map", 1, alone, Default::default());
     for (way, count) in count::WAYS {
         let Outcome {
             counts,

@@ -9,15 +9,10 @@
 //! dropped. Everything is the same in each run of the same bytes.
 //!
 //! ```text
-//! cargo install cargo-fuzz --locked
-//! cargo +nightly fuzz run ops fuzz/regressions/ops/*        replays what has failed before
-//! mkdir -p fuzz/target/found        new inputs go there; the committed corpus is only read
-//! cargo +nightly fuzz run ops fuzz/target/found fuzz/corpus/ops -- \
-//!     -max_total_time=60 -max_len=256 -len_control=0
-//! cargo +nightly fuzz fmt ops FILE                          prints an input as operations
-//! cargo +nightly fuzz tmin ops FILE                         makes a failing one small
-//! cargo +nightly fuzz run ops EMPTY fuzz/corpus/ops fuzz/target/found -- \
-//!     -set_cover_merge=1 -use_counters=0                    leaves a small corpus in EMPTY
+//! fuzz/run ops 300                fuzzes for 300 seconds
+//! fuzz/run replay ops             runs the old failures again
+//! fuzz/run show ops FILE          prints an input as operations
+//! fuzz/run minimise ops FILE      makes a failing input small
 //! ```
 //!
 //! What fails is left in `fuzz/artifacts/ops`; when it is mended, its minimised input goes to

@@ -4,12 +4,10 @@
 //! freed too early.
 //!
 //! ```text
-//! cargo +nightly fuzz run sched fuzz/regressions/sched/*     replays what has failed before
-//! mkdir -p fuzz/target/found        new inputs go there; the committed corpus is only read
-//! cargo +nightly fuzz run --no-trace-compares sched fuzz/target/found fuzz/corpus/sched -- \
-//!     -max_len=64 -len_control=0 -use_counters=0
-//! cargo +nightly fuzz fmt sched FILE                         prints an input as a program
-//! cargo +nightly fuzz tmin sched FILE                        makes a failing one small
+//! fuzz/run sched 300                fuzzes for 300 seconds
+//! fuzz/run replay sched             runs the old failures again
+//! fuzz/run show sched FILE          prints an input as a program
+//! fuzz/run minimise sched FILE      makes a failing input small
 //! ```
 //!
 //! A byte of the schedule is a thread and a number of steps, each an access to an atomic. Where

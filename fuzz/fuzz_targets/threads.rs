@@ -4,10 +4,10 @@
 //! dropped once.
 //!
 //! ```text
-//! cargo +nightly fuzz run threads fuzz/regressions/threads/*    replays what has failed before
-//! mkdir -p fuzz/target/found        new inputs go there; the committed corpus is only read
-//! cargo +nightly fuzz run --no-trace-compares threads fuzz/target/found fuzz/corpus/threads -- \
-//!     -max_len=64 -len_control=0 -use_counters=0
+//! fuzz/run threads 300                fuzzes for 300 seconds
+//! fuzz/run replay threads             runs the old failures again
+//! fuzz/run show threads FILE          prints an input as a program
+//! fuzz/run minimise threads FILE      makes a failing input small
 //! ```
 //!
 //! When threads meet is up to the machine: a failure need not come again. `docs/FUZZING.md` says what

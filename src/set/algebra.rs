@@ -20,7 +20,7 @@ where
     S: BuildHasher,
     R: Reclaimer,
 {
-    /// Whether all values of this set are in the other, too.
+    /// Returns true if the other set holds all values of this one.
     ///
     /// A lookup in the other set for each value, until one is missed. Not one instant: exact for
     /// values that are in a set, or are not, throughout.
@@ -41,7 +41,7 @@ where
             .all(|value| other.contains(value, other_guard))
     }
 
-    /// Whether all values of the other set are in this one, too: as [`is_subset`](Self::is_subset).
+    /// Returns true if this set holds all values of the other one: as [`is_subset`](Self::is_subset).
     ///
     /// ```
     /// let (few, many) = (splitmap::HashSet::from([1]), splitmap::HashSet::from([1, 2]));
@@ -56,7 +56,7 @@ where
         other.is_subset(self, other_guard, guard)
     }
 
-    /// Whether no value is in both sets: as [`is_subset`](Self::is_subset), with a walk over the
+    /// Returns true if no value is in both sets: as [`is_subset`](Self::is_subset), with a walk over the
     /// smaller one.
     ///
     /// ```
@@ -82,7 +82,7 @@ where
         }
     }
 
-    /// The values of this set that are not in the other.
+    /// Iterates over the values of this set that are not in the other.
     ///
     /// A step walks on by one value or more, with a lookup in the other set for each. Not one
     /// instant: exact for values that are in a set, or are not, throughout; others may be yielded

@@ -1,4 +1,8 @@
-//! The bodies of `tests/borrowed.rs`.
+//! Guarantee H for what only some back ends take: keys and values that borrow, and such that are
+//! bound to one thread.
+//!
+//! Whoever drops the map afterwards holds it, so a destructor runs on a thread that may run it, and
+//! while what it borrows is there. `tests/bounds` has what must not compile.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;

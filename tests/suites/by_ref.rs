@@ -1,4 +1,4 @@
-//! The bodies of `tests/by_ref.rs`.
+//! Changes by a borrowed key: owned keys are made only for what is written, and no update is lost.
 
 use std::borrow::Borrow;
 use std::cell::Cell;

@@ -1,4 +1,5 @@
-//! The bodies of `tests/entry.rs`.
+//! Entries: what they saw stands, what they do is done to the map as it is then, and no update of
+//! another thread is lost.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -166,7 +167,7 @@ fn of_many_threads_that_saw_the_same_one_succeeds() {
         }
         Entry::Vacant(_) => unreachable!(),
     });
-    assert_eq!(added, map.pin().values().sum());
+    assert_eq!(added, map.pin().values().sum::<u64>());
     let removed = work(&|key| match map.pin().entry(key) {
         Entry::Occupied(entry) => entry.remove().is_some().into(),
         Entry::Vacant(_) => 0,

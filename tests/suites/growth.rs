@@ -1,4 +1,10 @@
-//! The bodies of `tests/growth.rs`.
+//! The table grows whatever else its writers do (guarantee A: a read's steps are bounded by the
+//! entries of its bucket, which are few), and stays wide enough when it shrinks.
+//!
+//! Keys of equal hash are in no table apart: there the work grows with their number, and no faster.
+//!
+//! The work of reads is counted in comparisons of keys: keys this small are compared with every
+//! node of the bucket that a read passes.
 
 use std::cell::Cell;
 use std::hash::{Hash, Hasher};

@@ -1,4 +1,4 @@
-//! The bodies of `tests/many.rs`.
+//! Many keys at a time: what one after the other does, whatever the iterator does on the way.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! The bodies of `tests/owning.rs`.
+//! References, iterators and shares of a map that own their guard: what they lead to stays, wherever they
+//! go, and is dropped once when they are gone.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};

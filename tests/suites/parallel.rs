@@ -1,4 +1,6 @@
-//! The bodies of `tests/parallel.rs`.
+//! Parallel iterators meet every entry once, and drop it once (guarantees D and F), on every back
+//! end. (Needs the feature `rayon`. That ranges of hashes overlap nowhere, at their ends: the unit
+//! tests of `src/raw/ranges.rs`.)
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};

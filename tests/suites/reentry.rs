@@ -1,4 +1,5 @@
-//! The bodies of `tests/reentry.rs`.
+//! Code of the user that changes the very key which a call is writing: the call ends, with a panic that
+//! says so if it would not end otherwise, and nothing is lost.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,10 @@
-//! The bodies of `tests/scan.rs`.
+//! Guarantee D for scans: a map is read in calls, each of which says where the next goes on.
+//!
+//! - A whole scan yields every entry once and in the map's order, whatever the budget; a call ends
+//!   between two hashes, also where they are neighbours, and behind the greatest there is.
+//! - A cursor is a place: of any map it is one in any other, and it may be resumed by any thread.
+//! - Between the calls, and within them, the map may be written, grow and shrink: what is there
+//!   throughout comes once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher};

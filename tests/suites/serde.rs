@@ -1,4 +1,6 @@
-//! The bodies of `tests/serde.rs`.
+//! Maps and sets can be stored by serde, on every back end.
+//!
+//! (Needs the feature `serde`. How a cursor is stored: `tests/cursor.rs`.)
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::RandomState;

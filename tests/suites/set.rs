@@ -1,4 +1,8 @@
-//! The bodies of `tests/set.rs`.
+//! The set: every operation answers as that of `std::collections::HashSet` does, and what std's has
+//! no answer to as its documentation says; on every back end.
+//!
+//! `PROPTEST_CASES` sets how many programs are tried. A failure leaves its seed in
+//! `tests/suites/set.regressions`, which is to be committed.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashSet as Reference};

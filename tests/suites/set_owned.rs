@@ -1,4 +1,4 @@
-//! The part of `tests/set.rs` for back ends whose guards can be sent.
+//! Sets under guards that can be sent.
 
 use std::thread;
 

@@ -6,14 +6,13 @@
 //! and what changes its values in place has it alone; and with the back end `Crossbeam` nothing goes
 //! in that is borrowed, or bound to a thread.
 //!
-//! Each case in `bounds/fail` has a twin of the same name in `bounds/pass` that differs in the
+//! Each case in `fail` has a twin of the same name in `pass` that differs in the
 //! point at issue alone, and compiles and runs: the case fails for the reason that it names. The
-//! cases in `bounds/crossbeam` want all features, as a message may name every back end that there
-//! is.
+//! cases in `crossbeam` are about that back end.
 //!
 //! What the compiler says is compared word for word, so that a message that stops being readable is
 //! noticed. It was recorded with [`RECORDED_WITH`]; other toolchains skip those cases and say so.
-//! To record anew: `TRYBUILD=overwrite cargo test --all-features --test bounds`.
+//! To record anew: `TRYBUILD=overwrite cargo test` in this package.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -24,13 +23,10 @@ use std::process::Command;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 
-#[cfg(feature = "crossbeam-epoch")]
-use splitmap::Crossbeam;
-#[cfg(feature = "seize")]
-use splitmap::Seize;
 use splitmap::{
-    DefaultHashBuilder, Epoch, HashMap, HashMapBuilder, HashMapRef, HashSet, Iter, IterMut, Keys,
-    LocalGuard, OccupiedError, OwnedGuard, PinnedArc, Ref, RefIter, SetRefIter, Values, ValuesMut,
+    Crossbeam, DefaultHashBuilder, Epoch, HashMap, HashMapBuilder, HashMapRef, HashSet, Iter,
+    IterMut, Keys, LocalGuard, OccupiedError, OwnedGuard, PinnedArc, Ref, RefIter, Seize,
+    SetRefIter, Values, ValuesMut,
 };
 
 /// The beginning of what `rustc --version` says.
@@ -56,15 +52,9 @@ fn cases(folder: &str) -> BTreeSet<OsString> {
 
 #[test]
 fn what_must_not_compile_does_not() {
-    let mut folders = vec!["tests/bounds"];
-    if cfg!(all(feature = "crossbeam-epoch", feature = "seize")) {
-        folders.push("tests/bounds/crossbeam");
-    } else {
-        eprintln!("SKIPPED: the cases on `Crossbeam`; they want all features");
-    }
     let toolchain = toolchain();
     let trial = trybuild::TestCases::new();
-    for folder in folders {
+    for folder in [".", "crossbeam"] {
         let fail = cases(&format!("{folder}/fail"));
         assert!(!fail.is_empty());
         assert_eq!(
@@ -118,9 +108,7 @@ fn maps_are_as_free_as_their_entries() {
     assert!(implements!(HashMap<u64, String>: Send));
     assert!(implements!(HashMap<u64, String>: Sync));
     assert!(implements!(HashMap<String, AtomicU64>: Sync));
-    #[cfg(feature = "crossbeam-epoch")]
     assert!(implements!(HashMap<String, AtomicU64, DefaultHashBuilder, Crossbeam>: Sync));
-    #[cfg(feature = "seize")]
     assert!(implements!(HashMap<String, AtomicU64, DefaultHashBuilder, Seize>: Sync));
     assert!(implements!(HashSet<String>: Send));
     assert!(implements!(HashSet<String>: Sync));
@@ -138,7 +126,6 @@ fn maps_are_as_free_as_their_entries() {
     assert!(!implements!(HashMap<u64, Rc<u8>>: Sync));
     assert!(!implements!(HashMap<Rc<u8>, u64>: Send));
     assert!(!implements!(HashMap<Rc<u8>, u64>: Sync));
-    #[cfg(feature = "seize")]
     {
         assert!(!implements!(HashMap<u64, Rc<u8>, DefaultHashBuilder, Seize>: Send));
         assert!(!implements!(HashMap<Rc<u8>, u64, DefaultHashBuilder, Seize>: Sync));
@@ -155,12 +142,10 @@ fn maps_are_as_free_as_their_entries() {
 fn guards_and_views_stay_on_their_thread() {
     assert!(!implements!(LocalGuard<'static>: Send));
     assert!(!implements!(LocalGuard<'static>: Sync));
-    #[cfg(feature = "crossbeam-epoch")]
     {
         assert!(!implements!(LocalGuard<'static, Crossbeam>: Send));
         assert!(!implements!(LocalGuard<'static, Crossbeam>: Sync));
     }
-    #[cfg(feature = "seize")]
     {
         assert!(!implements!(LocalGuard<'static, Seize>: Send));
         assert!(!implements!(LocalGuard<'static, Seize>: Sync));
@@ -187,7 +172,6 @@ fn owned_guards_go_anywhere_and_their_views_where_the_map_may_be_shared() {
     assert!(!implements!(View<Rc<u8>, u64, Owned>: Send));
     assert!(!implements!(View<Rc<u8>, u64, Owned>: Sync));
 
-    #[cfg(feature = "seize")]
     {
         assert!(implements!(OwnedGuard<'static, Seize>: Send));
         assert!(implements!(OwnedGuard<'static, Seize>: Sync));
@@ -234,7 +218,6 @@ fn iterators_are_never_freer_than_references() {
     assert!(!implements!(Iter<'static, Rc<u8>, u64>: Send));
     assert!(!implements!(Keys<'static, Cell<u8>, u8>: Send));
     assert!(!implements!(Values<'static, u64, Cell<u8>>: Send));
-    #[cfg(feature = "rayon")]
     {
         use splitmap::parallel::{IntoParIter, ParIter, ParIterMut, ParKeys, ParSetIter};
 
@@ -268,13 +251,11 @@ fn iterators_that_change_values_are_as_free_as_mutable_references() {
 fn maps_may_be_used_after_a_panic() {
     assert!(implements!(HashMap<u64, String>: UnwindSafe));
     assert!(implements!(HashMap<u64, String>: RefUnwindSafe));
-    #[cfg(feature = "crossbeam-epoch")]
     {
         type OnCrossbeam = HashMap<u64, String, DefaultHashBuilder, Crossbeam>;
         assert!(implements!(OnCrossbeam: UnwindSafe));
         assert!(implements!(OnCrossbeam: RefUnwindSafe));
     }
-    #[cfg(feature = "seize")]
     {
         type OnSeize = HashMap<u64, String, DefaultHashBuilder, Seize>;
         assert!(implements!(OnSeize: UnwindSafe));

@@ -1,0 +1,21 @@
+//! The suites on the back end `Crossbeam`.
+
+mod hashers;
+mod poison;
+
+type R = splitmap::Crossbeam;
+
+/// Whether a destructor's panic in a late `drop` reaches the caller.
+const LATE_PANICS_COME_OUT: bool = false;
+
+/// Whether a guard of another map is refused.
+const GUARDS_ARE_OF_ONE_MAP: bool = false;
+
+// It has no owned guards.
+macro_rules! pin_owned {
+    ($map:expr) => {
+        $map.pin()
+    };
+}
+
+mod suites;
