@@ -4,7 +4,7 @@
 # * Its lock file and its vendor folder hold the packages below and no other.
 # * It builds and runs with a map in a static, as it is and under the cfgs by which users switch
 #   their own models on.
-# * The first command of the README works in the package.
+# * An example works in the package.
 #
 # Builds in $CARGO_TARGET_DIR/downstream, else in target/downstream.
 set -euo pipefail
@@ -18,7 +18,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # The package as it would be published: what is excluded there is missing here.
-cargo package --quiet --allow-dirty --no-verify --target-dir "$build"
+cargo package -p splitmap --quiet --allow-dirty --no-verify --target-dir "$build"
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 tar -xzf "$build/package/splitmap-$version.crate" -C "$work"
 mv "$work/splitmap-$version" "$work/splitmap"
@@ -83,9 +83,9 @@ for flags in '' '--cfg loom' '--cfg shuttle'; do
     RUSTFLAGS=$flags cargo run --quiet --target-dir "$build"
 done
 
-echo '$ cargo run --release --example read_heavy_cache, in the package'
+echo '$ cargo run --release --example interner, in the package'
 (cd "$work/splitmap" &&
-    cargo run --quiet --release --target-dir "$targets" --example read_heavy_cache -- --seconds 2)
+    cargo run --quiet --release --target-dir "$targets" --example interner)
 
 program '"crossbeam-epoch", "rayon", "seize", "serde"'
 rm Cargo.lock

@@ -34,6 +34,8 @@ pub struct Machine {
     /// Of the repository, where that is known.
     pub commit: String,
     pub date: String,
+    /// Threads of other programs that wanted to run when this one began.
+    pub busy: f64,
     pub versions: Vec<String>,
     /// What the command line said.
     pub options: String,
@@ -66,10 +68,21 @@ impl Machine {
                 &["describe", "--always", "--dirty", "--exclude", "*"],
             ),
             date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
+            busy: System::load_average().one,
             versions: PACKAGES.iter().flat_map(|name| versions(name)).collect(),
             options,
             available_memory: system.available_memory(),
         }
+    }
+
+    /// What is to be said if other programs were at work.
+    pub fn warning(&self) -> Option<String> {
+        let Self { busy, cores, .. } = self;
+        let words = format!(
+            "Other programs were at work when this began (load {busy:.1} on {cores} cores): the figures are \
+             not to be relied on."
+        );
+        (*busy > 0.5).then_some(words)
     }
 
     /// One line.

@@ -13,6 +13,7 @@
 //! it is a tie. Answers are checked; a wrong one ends the run.
 
 mod allocator;
+mod assembled;
 mod draw;
 mod machine;
 mod map;
@@ -121,6 +122,9 @@ fn run<K: Key, V: Value>(options: &Options, words: String) -> Result<(), Failure
     let all = plan(&mut setting, &workloads, options);
 
     println!("{}", machine.line());
+    if let Some(warning) = machine.warning() {
+        println!("{warning}");
+    }
     println!(
         "{} maps, about {:.0} seconds, {} rounds of {:.0} ms",
         contestants.len(),

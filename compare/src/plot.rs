@@ -131,7 +131,7 @@ fn lines(area: &Area<'_>, table: &Table) -> Drawn {
             .filter_map(|(x, figure)| Some((x as f64, figure.as_ref()?.median)))
             .collect()
     };
-    let points = table.rows.iter().flat_map(medians);
+    let points = shared(table).flat_map(medians);
     let top = points.map(|(_, y)| y).fold(0.0, f64::max).max(1e-3) * 1.06;
     let last = table.columns.len() - 1;
 
@@ -162,7 +162,7 @@ fn lines(area: &Area<'_>, table: &Table) -> Drawn {
         .draw()?;
     // The best is drawn last, ours above all.
     let ours = table.ours();
-    let others = table.rows.iter().rev().filter(|row| row.map != OURS);
+    let others = shared(table).rev().filter(|row| row.map != OURS);
     for row in others.chain(ours) {
         let wide = if row.map == OURS { 4 } else { 2 };
         let style = colour(row.map).stroke_width(wide);
@@ -172,13 +172,23 @@ fn lines(area: &Area<'_>, table: &Table) -> Drawn {
             dots.map(|point| Circle::new(point, wide + 1, colour(row.map).filled())),
         )?;
     }
+    key(&legend, table)
+}
+
+/// The rows without the limit: a map that cannot be shared would flatten all others.
+fn shared(table: &Table) -> impl DoubleEndedIterator<Item = &Row> {
+    table.rows.iter().filter(|row| row.map != "std-alone")
+}
+
+/// Who is who, best first.
+fn key(legend: &Area<'_>, table: &Table) -> Drawn {
     let mut y = 8;
     legend.draw(&Text::new(
         table.columns[table.rank].clone(),
         (200, y),
         right(12, PALE_INK),
     ))?;
-    for row in &table.rows {
+    for row in shared(table) {
         y += 22;
         let (ink, size) = if row.map == OURS {
             (INK, 14)
@@ -249,7 +259,7 @@ fn bars(area: &Area<'_>, table: &Table) -> Drawn {
             ];
             area.draw(&PathElement::new(whisker, INK.stroke_width(1)))?;
         }
-        let words = format!("{}   {}", significant(figure.median), table.verdict(row));
+        let words = format!("{} · {}", significant(figure.median), table.verdict(row));
         let after = end.max(from + width(figure.high)) + 8;
         area.draw(&Text::new(
             words,

@@ -47,7 +47,7 @@ h1 { margin-bottom: 0 } h2 { margin-top: 3rem; border-bottom: 1px solid var(--li
 p.pale, figcaption { color: var(--pale) } .scroll { overflow-x: auto }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .5rem 0 }
 th, td { padding: .15rem .6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap }
-th:first-child, td:first-child { text-align: left } td.words { white-space: normal; text-align: left }
+th:first-child, td:first-child { text-align: left } td.words, th.words { white-space: normal; text-align: left }
 tr.ours { background: var(--ours); font-weight: 600 } .win { color: var(--win) } .loss { color: var(--loss) }
 td small { color: var(--pale) } nav a { margin-right: 1em }";
 
@@ -90,6 +90,13 @@ impl Report<'_> {
             escaped(&machine.versions.join(", ")),
             escaped(options)
         );
+        if let Some(warning) = machine.warning() {
+            let _ = writeln!(
+                page,
+                "<p class=\"loss\"><strong>{}</strong></p>",
+                escaped(&warning)
+            );
+        }
         self.contents(&mut page);
         self.standings(&mut page);
         let _ = writeln!(
@@ -128,7 +135,7 @@ impl Report<'_> {
     fn standings(&self, page: &mut String) {
         *page += "<h2>When to take it, and when not</h2>\n<p class=\"pale\">splitmap against the best other map \
                   that threads can share, greatest win first, greatest loss last.</p>\n<div class=\"scroll\"><table>\
-                  <tr><th>splitmap is</th><th>at</th><th>splitmap</th><th>the best other</th></tr>\n";
+                  <tr><th>splitmap is</th><th class=\"words\">at</th><th>splitmap</th><th>the best other</th></tr>\n";
         for standing in standings(self.tables) {
             let class = match standing.outcome {
                 Outcome::Win(_) => "win",
@@ -220,7 +227,8 @@ fn embedded(svg: &str) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
+    text.replace('`', "")
+        .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
 }

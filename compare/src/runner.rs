@@ -156,7 +156,7 @@ pub trait Runner<K, V>: Send + Sync {
 
 struct Running<M, K, V, S> {
     map: M,
-    of: PhantomData<fn() -> (K, V, S)>,
+    of: PhantomData<(K, V, S)>,
 }
 
 impl<M, K, V, S> Running<M, K, V, S> {

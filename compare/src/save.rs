@@ -68,6 +68,9 @@ fn page(report: &Report<'_>) -> String {
             standing.what, standing.ours, standing.best
         );
     }
+    if let Some(warning) = machine.warning() {
+        let _ = writeln!(page, "\n**{warning}**");
+    }
     let mut workload = "";
     for table in report.tables {
         if table.workload != workload {
@@ -141,7 +144,8 @@ fn front_page(report: &Report<'_>) -> String {
             );
         }
     }
-    let _ = writeln!(page, "\n*{}.*", machine.line());
+    let warning = machine.warning().unwrap_or_default();
+    let _ = writeln!(page, "\n*{}. {warning}*", machine.line());
     page
 }
 

@@ -40,10 +40,13 @@ pub struct Setting {
     pub requests: Requests,
 }
 
+/// The tables of a workload, unless a map answered wrongly.
+pub type Measured = Result<Vec<Table>, Wrong>;
+
 /// A workload, and how long it will take.
 pub struct Workload<K, V> {
     pub name: &'static str,
-    pub run: fn(&Context<'_, K, V>) -> Result<Vec<Table>, Wrong>,
+    pub run: fn(&Context<'_, K, V>) -> Measured,
     /// Turns that each last a slice.
     pub turns: usize,
     /// Seconds of what has no turns.

@@ -123,7 +123,7 @@ impl<K: Key> Keys<K> {
         contestant: &Contestant<K, V>,
     ) -> Result<[Option<f64>; COLUMNS.len()], Wrong> {
         let size = self.present.len();
-        let (present, absent) = &self.asked;
+        let (present, _) = &self.asked;
         let wrong = |what: &str| Wrong(format!("{}, {what} at {size} entries", contestant.name));
         let (time, stop) = (
             |start| Some(nanoseconds(start, size)),
@@ -133,11 +133,6 @@ impl<K: Key> Keys<K> {
             stop: &stop,
             operations: size,
         };
-        let with = |act| -> Vec<Op<K>> {
-            let ops = present.iter().cloned();
-            ops.map(|op| Op { act, ..op }).collect()
-        };
-
         // Writes need a copy each with a map that copies itself.
         let writable = contestant.writes != Writes::ByCopy;
         let [mut insert, mut growing, mut replace, mut remove] = [None; 4];
@@ -159,21 +154,7 @@ impl<K: Key> Keys<K> {
             contestant.filled(&self.present)
         };
 
-        let start = Instant::now();
-        let hits = map.read(present, &turn);
-        let hit = time(start);
-        let start = Instant::now();
-        let misses = map.read(absent, &turn);
-        let miss = time(start);
-        let start = Instant::now();
-        let batched = map.read_batches(present, &turn);
-        let batch = time(start);
-        if (hits.hits, misses.hits, batched.hits) != (size as u64, 0, size as u64)
-            || hits.wrong + batched.wrong > 0
-        {
-            return Err(wrong("wrong reads"));
-        }
-
+        let [hit, miss, batch] = self.reads(&*map, contestant.name)?;
         let start = Instant::now();
         let visited = map.visit();
         let iterate = time(start);
@@ -190,20 +171,7 @@ impl<K: Key> Keys<K> {
         }
 
         if writable {
-            let ops = with(Act::Insert);
-            let start = Instant::now();
-            let tally = map.mix(&ops, &turn);
-            replace = time(start);
-            if tally.balance != 0 {
-                return Err(wrong("replacing changed the number of entries"));
-            }
-            let ops = with(Act::Remove);
-            let start = Instant::now();
-            let tally = map.mix(&ops, &turn);
-            remove = time(start);
-            if tally.balance != -(size as i64) || map.len() != 0 {
-                return Err(wrong("removals lost"));
-            }
+            [replace, remove] = self.writes(&*map, contestant.name)?;
         }
         drop(map);
 
@@ -221,5 +189,78 @@ impl<K: Key> Keys<K> {
         Ok([
             hit, miss, batch, insert, growing, replace, remove, iterate, clone, collect, drop,
         ])
+    }
+
+    /// A hit, a miss, and a hit among 64 under one guard.
+    fn reads<V: Value>(
+        &self,
+        map: &dyn Runner<K, V>,
+        name: &str,
+    ) -> Result<[Option<f64>; 3], Wrong> {
+        let (present, absent) = &self.asked;
+        let size = self.present.len();
+        let wrong = |what: &str| Wrong(format!("{name}, {what} at {size} entries"));
+        let (time, stop) = (
+            |start| Some(nanoseconds(start, size)),
+            AtomicBool::new(false),
+        );
+        let turn = Turn {
+            stop: &stop,
+            operations: size,
+        };
+        let start = Instant::now();
+        let hits = map.read(present, &turn);
+        let hit = time(start);
+        let start = Instant::now();
+        let misses = map.read(absent, &turn);
+        let miss = time(start);
+        let start = Instant::now();
+        let batched = map.read_batches(present, &turn);
+        let batch = time(start);
+        if (hits.hits, misses.hits, batched.hits) != (size as u64, 0, size as u64)
+            || hits.wrong + batched.wrong > 0
+        {
+            return Err(wrong("wrong reads"));
+        }
+        Ok([hit, miss, batch])
+    }
+
+    /// Replacing all values, and removing all entries.
+    fn writes<V: Value>(
+        &self,
+        map: &dyn Runner<K, V>,
+        name: &str,
+    ) -> Result<[Option<f64>; 2], Wrong> {
+        let (present, _) = &self.asked;
+        let size = self.present.len();
+        let wrong = |what: &str| Wrong(format!("{name}, {what} at {size} entries"));
+        let (time, stop) = (
+            |start| Some(nanoseconds(start, size)),
+            AtomicBool::new(false),
+        );
+        let turn = Turn {
+            stop: &stop,
+            operations: size,
+        };
+        let with = |act| -> Vec<Op<K>> {
+            let ops = present.iter().cloned();
+            ops.map(|op| Op { act, ..op }).collect()
+        };
+
+        let ops = with(Act::Insert);
+        let start = Instant::now();
+        let tally = map.mix(&ops, &turn);
+        let replace = time(start);
+        if tally.balance != 0 {
+            return Err(wrong("replacing changed the number of entries"));
+        }
+        let ops = with(Act::Remove);
+        let start = Instant::now();
+        let tally = map.mix(&ops, &turn);
+        let remove = time(start);
+        if tally.balance != -(size as i64) || map.len() != 0 {
+            return Err(wrong("removals lost"));
+        }
+        Ok([replace, remove])
     }
 }
