@@ -20,7 +20,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # The package as it would be published: what is not included there is missing here.
-cargo package --quiet --allow-dirty --no-verify --target-dir "$build"
+cargo package -p splitmap --quiet --allow-dirty --no-verify --target-dir "$build"
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 archive=$build/package/splitmap-$version.crate
 tar -xzf "$archive" -C "$work"

@@ -10,8 +10,8 @@ readonly build=${CARGO_TARGET_DIR:-$PWD/target}/floors
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp -R README.md src docs "$work"
-# All sections but those of dev-dependencies and of targets that need them.
-awk '/^\[/ { skip = /dev-dependencies|^\[\[(test|bench|example)\]\]/ } !skip' Cargo.toml >"$work/Cargo.toml"
+# All sections but those of the workspace, of dev-dependencies and of targets that need them.
+awk '/^\[/ { skip = /dev-dependencies|^\[workspace\]|^\[\[(test|bench|example)\]\]/ } !skip' Cargo.toml >"$work/Cargo.toml"
 
 cd "$work"
 # Only the crate's own dependencies at their lowest; then those that they need, too.

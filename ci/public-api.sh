@@ -20,7 +20,7 @@ esac
 found=$(mktemp)
 trap 'rm -f "$found"' EXIT
 # Traits that are unstable themselves come and go with the toolchain.
-cargo +nightly public-api --all-features -s --color=never |
+cargo +nightly public-api -p splitmap --all-features -s --color=never |
     grep -v ' core::marker::\(Freeze\|UnsafeUnpin\|StructuralPartialEq\) for ' >"$found"
 
 if [ "${1:-}" != --check ]; then

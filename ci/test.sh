@@ -28,7 +28,7 @@ readonly targets=${CARGO_TARGET_DIR:-$root/target}
 
 # A stage returns this where something is missing that it can do nothing about.
 readonly SKIPPED=77
-readonly stages='fmt names clippy test bounds strict stress doctest doc api deps deny downstream floors msrv features bench instructions example loom mutants schedules sanitize fuzz'
+readonly stages='fmt names clippy test bounds strict stress doctest doc api deps deny downstream floors msrv features bench compare promise instructions example loom mutants schedules sanitize fuzz'
 # Those that only \`all\` runs: docs/TESTING.md says what nobody sees without them.
 readonly slow='strict floors msrv features bench sanitize'
 extent=short
@@ -106,7 +106,7 @@ stage_clippy() {
 # the black-box tests, with debug assertions.
 about_test='unit tests and black-box tests on every back end, in debug'
 stage_test() {
-    cargo test --no-fail-fast --all-features --lib --tests --examples
+    cargo test -p splitmap -p read-heavy-cache --no-fail-fast --all-features --lib --tests --examples
 }
 
 # Catches: unsoundness in signatures: code that must not compile and does, and messages that nobody
@@ -131,13 +131,13 @@ stage_stress() {
 # Catches: examples in the documentation that do not compile or do not do what they say.
 about_doctest='examples in the documentation'
 stage_doctest() {
-    cargo test --doc --all-features
+    cargo test -p splitmap --doc --all-features
 }
 
 # Catches: broken links and other faults of the documentation.
 about_doc='the documentation builds without a warning'
 stage_doc() {
-    RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --all-features
+    RUSTDOCFLAGS='-D warnings' cargo doc -p splitmap --no-deps --all-features
 }
 
 # Catches: a change of the public interface that nobody meant: an item, a bound, what is `Send`.
@@ -159,9 +159,9 @@ stage_api() {
 about_deps='the dependencies of a plain build are a handful'
 stage_deps() {
     local limit=5 direct all
-    cargo tree -e normal
-    direct=$(cargo tree -e normal --depth 1 --prefix none | tail -n +2 | sort -u | wc -l)
-    all=$(cargo tree -e normal --prefix none --no-dedupe | tail -n +2 | sort -u | wc -l)
+    cargo tree -p splitmap -e normal
+    direct=$(cargo tree -p splitmap -e normal --depth 1 --prefix none | tail -n +2 | sort -u | wc -l)
+    all=$(cargo tree -p splitmap -e normal --prefix none --no-dedupe | tail -n +2 | sort -u | wc -l)
     echo "direct dependencies: $((direct)), at most $limit; with their own: $((all))"
     [ "$direct" -gt 0 ]
     [ "$direct" -le "$limit" ]
@@ -211,8 +211,8 @@ stage_msrv() {
         leave_out "msrv: no such toolchain (rustup toolchain install $version --profile minimal)"
         return "$SKIPPED"
     fi
-    cargo "+$toolchain" check --lib --target-dir "$targets/msrv"
-    cargo "+$toolchain" check --lib --all-features --target-dir "$targets/msrv"
+    cargo "+$toolchain" check -p splitmap --lib --target-dir "$targets/msrv"
+    cargo "+$toolchain" check -p splitmap --lib --all-features --target-dir "$targets/msrv"
 }
 
 # Catches: a feature that only works beside another.
@@ -221,7 +221,7 @@ stage_features() {
     local backends others
     for backends in '' crossbeam-epoch seize crossbeam-epoch,seize; do
         for others in '' serde rayon serde,rayon; do
-            cargo check --no-default-features --features "$backends,$others"
+            cargo check -p splitmap --no-default-features --features "$backends,$others"
         done
     done
 }
@@ -231,7 +231,25 @@ about_bench='each benchmark once'
 stage_bench() {
     # Not for speed: built as other optimised code is.
     CARGO_PROFILE_BENCH_LTO=off CARGO_PROFILE_BENCH_CODEGEN_UNITS=16 \
-        cargo bench --all-features --benches -- --test
+        cargo bench -p splitmap --all-features --benches -- --test
+}
+
+# Catches: a comparison that does not build, stops with a wrong answer, or writes no report; statistics
+# that call noise a win.
+about_compare='the comparison with other maps, tried once'
+stage_compare() {
+    ci/compare.sh
+}
+
+# Catches: a read that locks, fences or stores where another thread may read: what promise A rules out.
+about_promise='a read under a guard stores only to its stack, in the assembly'
+stage_promise() {
+    local status=0
+    ci/promise-a.sh || status=$?
+    if [ "$status" = "$SKIPPED" ]; then
+        leave_out 'promise: only the assembly of x86-64 is read'
+    fi
+    return "$status"
 }
 
 # Catches: code that has become longer where it matters, by as little as a few instructions.
@@ -255,7 +273,9 @@ stage_example() {
     expect_status 0 "$example" --seconds 2
     expect_status 2 "$example" --seconds 0
     expect_status 2 "$example" --seconds soon
+    expect_status 0 "$example" --seconds 2 --threads 1,2
     expect_status 2 "$example" --threads 0
+    expect_status 2 "$example" --threads 1,,2
     expect_status 2 "$example" --trace "$root/no/such/file"
     expect_status 2 "$example" --no-such-option
 
@@ -338,7 +358,7 @@ stage_sanitize() {
     local copy=$targets/unpin-relaxed file=src/reclaim/epoch/slot.rs
     rm -rf "$copy"
     mkdir -p "$copy/target"
-    cp -R Cargo.toml Cargo.lock README.md src tests benches examples docs "$copy"
+    cp -R Cargo.toml Cargo.lock README.md src tests benches compare examples docs "$copy"
     cp -R "$targets/tsan/." "$copy/target"
     sed 's/word.store(word - 1, Ordering::Release)/word.store(word - 1, Ordering::Relaxed)/' \
         "$file" >"$copy/$file"

@@ -1,4 +1,5 @@
-//! One round: an empty cache, the threads that read through it, and the thread that refreshes it.
+//! One round: an empty cache, the threads that read through it, and the thread that refreshes it. The
+//! first pass over the trace fills the cache; what comes after is measured on the warm one.
 
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -32,6 +33,8 @@ pub struct Replay<'a> {
 /// What threads did in a round.
 pub struct Round {
     pub elapsed: Duration,
+    /// The first pass over the trace, on an empty cache: how long it took, and its requests.
+    pub cold: (Duration, u64),
     pub hits: u64,
     pub misses: u64,
     pub refreshes: u64,
@@ -48,6 +51,7 @@ impl Round {
         let histogram = Histogram::new_with_bounds(1, longest, 3).expect("the bounds are valid");
         Self {
             elapsed: Duration::ZERO,
+            cold: (Duration::ZERO, 0),
             hits: 0,
             misses: 0,
             refreshes: 0,
@@ -59,6 +63,8 @@ impl Round {
     /// Adds what another thread, or another round, did.
     pub fn add(&mut self, other: &Round) {
         self.elapsed += other.elapsed;
+        self.cold.0 += other.cold.0;
+        self.cold.1 += other.cold.1;
         self.hits += other.hits;
         self.misses += other.misses;
         self.refreshes += other.refreshes;
@@ -75,6 +81,11 @@ impl Round {
         (self.hits + self.misses) as f64 / self.elapsed.as_secs_f64()
     }
 
+    /// Requests in a second of the pass over an empty cache.
+    pub fn cold_speed(&self) -> f64 {
+        self.cold.1 as f64 / self.cold.0.as_secs_f64()
+    }
+
     fn insert(&mut self, cache: &impl Cache, key: &str, record: Record) {
         let key = key.into();
         let start = Instant::now();
@@ -85,7 +96,7 @@ impl Round {
 }
 
 impl Replay<'_> {
-    /// Replays the trace, over and over, on an empty cache until the time is up.
+    /// Replays the trace once on an empty cache; then over and over, until the time is up.
     ///
     /// # Panics
     ///
@@ -95,12 +106,26 @@ impl Replay<'_> {
         let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
         let mut round = Round::new();
 
+        // The cold cache: requests are dealt out until the trace is through.
+        let start = Instant::now();
+        thread::scope(|scope| {
+            let readers: Vec<_> = (0..self.threads)
+                .map(|_| scope.spawn(|| self.read_through(&cache, &next, self.trace.len(), &stop)))
+                .collect();
+            for thread in readers {
+                let cold = thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+                round.cold.1 += cold.hits + cold.misses;
+            }
+        });
+        round.cold.0 = start.elapsed();
+        stop.store(false, Relaxed);
+
         let start = Instant::now();
         thread::scope(|scope| {
             let end = End(&stop);
             let refresher = scope.spawn(|| self.refresh(&cache, &next, &stop));
             let readers: Vec<_> = (0..self.threads)
-                .map(|_| scope.spawn(|| self.read_through(&cache, &next, &stop)))
+                .map(|_| scope.spawn(|| self.read_through(&cache, &next, usize::MAX, &stop)))
                 .collect();
             self.wait(progress, &stop);
             drop(end);
@@ -125,15 +150,25 @@ impl Replay<'_> {
         round
     }
 
-    /// The look-aside cache: get; on a miss, load and insert.
-    fn read_through(&self, cache: &impl Cache, next: &AtomicUsize, stop: &AtomicBool) -> Round {
+    /// The look-aside cache: get; on a miss, load and insert. Ends before the request `end`, or when
+    /// the round is stopped.
+    fn read_through(
+        &self,
+        cache: &impl Cache,
+        next: &AtomicUsize,
+        end: usize,
+        stop: &AtomicBool,
+    ) -> Round {
         let _end = End(stop);
         let mut done = Round::new();
         // A key as it arrives with a request: in a buffer of its own, recently written.
         let mut key = String::new();
         while !stop.load(Relaxed) {
             let first = next.fetch_add(CHUNK, Relaxed);
-            for position in first..first + CHUNK {
+            if first >= end {
+                break;
+            }
+            for position in first..(first + CHUNK).min(end) {
                 key.clear();
                 key.push_str(self.trace.request(position));
                 let start = position.is_multiple_of(TIMED_OF).then(Instant::now);

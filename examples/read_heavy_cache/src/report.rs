@@ -38,7 +38,8 @@ impl Report {
         let setting = format!(
             "{}: {} requests for {} keys, repeated by {}.\n\
              One more thread replaces {} records a second. A load on a miss takes {}.\n\
-             {rounds} rounds of {:.2} s for each map, in turns, each from an empty cache.",
+             {rounds} rounds for each map, in turns: the trace once from an empty cache (cold), then {:.2} s \
+             of the warm one.",
             replay.trace.name,
             grouped(replay.trace.len() as u64),
             grouped(replay.trace.keys_of_first(usize::MAX).len() as u64),
@@ -69,23 +70,28 @@ impl Report {
         contender.fastest = contender.fastest.max(round.speed());
     }
 
-    /// Each figure in which another map beats ours by more than 2 %.
-    fn losses(&self) -> Vec<String> {
+    /// Each figure, against the best other map: those in which ours is better by more than 2 %, and those
+    /// in which it is worse by as much.
+    fn wins_and_losses(&self) -> [Vec<String>; 2] {
         let (ours, others) = self.contenders.split_first().expect("there is a first map");
-        let mut losses = Vec::new();
+        let [mut wins, mut losses] = [Vec::new(), Vec::new()];
         let mut compare = |figure: &str, cost: &dyn Fn(&Round) -> f64| {
             let cheaper =
                 |a: &&Contender, b: &&Contender| cost(&a.total).total_cmp(&cost(&b.total));
             let best = others.iter().min_by(cheaper).expect("there are other maps");
             let ratio = cost(&ours.total) / cost(&best.total);
+            let name = best.name;
             if ratio > 1.02 {
-                losses.push(format!(
-                    "{figure}: {} is {ratio:.2} times as good",
-                    best.name
+                losses.push(format!("{figure}: {name} is {ratio:.2} times as good"));
+            } else if ratio < 1.0 / 1.02 {
+                wins.push(format!(
+                    "{figure}: {:.2} times as good as {name}",
+                    ratio.recip()
                 ));
             }
         };
-        compare("requests/s", &|round| round.speed().recip());
+        compare("cold requests/s", &|round| round.cold_speed().recip());
+        compare("warm requests/s", &|round| round.speed().recip());
         for (name, point) in POINTS {
             compare(&format!("hit {name}"), &|round| quantile(&round.hit, point));
         }
@@ -94,7 +100,18 @@ impl Report {
                 quantile(&round.write, point)
             });
         }
-        losses
+        [wins, losses]
+    }
+
+    fn write_standing(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let [wins, losses] = self.wins_and_losses();
+        for (word, figures) in [("ahead", wins), ("behind", losses)] {
+            match figures.is_empty() {
+                true => writeln!(f, "splitmap is {word} in none of these.")?,
+                false => writeln!(f, "splitmap is {word} in\n  {}", figures.join("\n  "))?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -103,7 +120,8 @@ impl Display for Report {
         writeln!(f, "{}\n", self.setting)?;
 
         let titles = [
-            "requests/s",
+            "cold requests/s",
+            "warm requests/s",
             "lowest",
             "highest",
             "hits",
@@ -120,6 +138,7 @@ impl Display for Report {
         {
             let refreshes = total.refreshes as f64 / total.elapsed.as_secs_f64();
             let cells = [
+                millions(total.cold_speed()),
                 millions(total.speed()),
                 millions(*slowest),
                 millions(*fastest),
@@ -142,10 +161,7 @@ impl Display for Report {
         latency("write", |round| &round.write);
         write_aligned(f, &table)?;
 
-        match self.losses() {
-            losses if losses.is_empty() => writeln!(f, "splitmap is behind in none of these.")?,
-            losses => writeln!(f, "splitmap is behind in\n  {}", losses.join("\n  "))?,
-        }
+        self.write_standing(f)?;
         write!(
             f,
             "\nrequests/s  hits and misses of all threads in a second, loads included\n\

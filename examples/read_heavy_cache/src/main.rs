@@ -3,15 +3,17 @@
 //! Threads replay a trace of a production cache of Twitter (see `examples/data/README.md`): get;
 //! on a miss load the record from a store that takes 5 µs, and insert it. Meanwhile one more
 //! thread keeps replacing records that are already there. Every record that is read is checked.
+//! Each round replays the whole trace once on a cold cache, and then measures the warm one.
 //!
 //! ```text
 //! cargo run --release --example read_heavy_cache
-//! cargo run --release --example read_heavy_cache -- --threads 8 --seconds 60 --refresh 100000
+//! cargo run --release --example read_heavy_cache -- --threads 1,2,4 --seconds 60 --refresh 100000
 //! cargo run --release --example read_heavy_cache -- --trace keys.txt      # one key a line
 //! ```
 //!
 //! - `cache.rs` shows how the map is used, beside the two others.
-//! - `replay.rs` is one round: an empty cache, the reading threads and the refreshing thread.
+//! - `replay.rs` is one round: an empty cache that is filled and then measured, the reading threads and
+//!   the refreshing thread.
 //! - `record.rs` is what a cache holds and where it comes from.
 //! - `trace.rs` is the requests, `report.rs` the table at the end.
 
@@ -47,12 +49,13 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
 
-    /// Threads that replay the trace, 1 to 256
-    #[arg(long, default_value_t = cores().min(256), allow_negative_numbers = true)]
-    #[arg(value_parser = whole(1..=256))]
-    threads: u64,
+    /// Threads that replay the trace, 1 to 256; several numbers, separated by commas, are compared one
+    /// after the other
+    #[arg(long, default_values_t = [cores().min(256)], allow_negative_numbers = true)]
+    #[arg(value_delimiter = ',', value_parser = whole(1..=256))]
+    threads: Vec<u64>,
 
-    /// Seconds that the whole comparison takes, 1 to 3600
+    /// Seconds that the warm caches are measured for in all, 1 to 3600
     #[arg(long, default_value_t = 20, allow_negative_numbers = true)]
     #[arg(value_parser = whole(1..=3600))]
     seconds: u64,
@@ -91,18 +94,22 @@ fn main() -> ExitCode {
         }
     };
 
-    let report = compare(&arguments, &trace).to_string();
-    match io::stdout().write_all(report.as_bytes()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            eprintln!("error: cannot write the report: {error}");
-            ExitCode::FAILURE
+    for &threads in &arguments.threads {
+        let report = compare(&arguments, threads, &trace).to_string();
+        match io::stdout().write_all(report.as_bytes()) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
+            Err(error) => {
+                eprintln!("error: cannot write the report: {error}");
+                return ExitCode::FAILURE;
+            }
         }
-        _ => ExitCode::SUCCESS,
     }
+    ExitCode::SUCCESS
 }
 
-/// Plays all rounds of all maps.
-fn compare(arguments: &Arguments, trace: &Trace) -> Report {
+/// Plays all rounds of all maps with so many threads.
+fn compare(arguments: &Arguments, threads: u64, trace: &Trace) -> Report {
     type Play<'a> = fn(&Replay<'a>, &ProgressBar) -> Round;
     let contenders: [(&str, Play<'_>); 3] = [
         ("splitmap", Replay::play::<Splitmap>),
@@ -112,20 +119,16 @@ fn compare(arguments: &Arguments, trace: &Trace) -> Report {
     let turns = (ROUNDS * contenders.len()) as u32;
     let replay = Replay {
         trace,
-        threads: arguments.threads,
+        threads,
         refresh: arguments.refresh,
-        length: Duration::from_secs(arguments.seconds) / turns,
+        length: Duration::from_secs(arguments.seconds) / turns / arguments.threads.len() as u32,
         // All maps hash alike: with clones of one builder.
         hasher: DefaultHashBuilder::default(),
     };
 
     // Drawn on stderr, and only where that is a terminal.
-    let style = format!(
-        "{{msg:26}} [{{bar:30}}] {{elapsed}} of {} s",
-        arguments.seconds
-    );
-    let style = ProgressStyle::with_template(&style);
-    let progress = ProgressBar::new(arguments.seconds * 1000)
+    let style = ProgressStyle::with_template("{msg:26} [{bar:30}] {eta} left");
+    let progress = ProgressBar::new(replay.length.as_millis() as u64 * u64::from(turns))
         .with_style(style.expect("the template is well-formed"));
     let mut report = Report::new(&replay, ROUNDS, contenders.map(|(name, _)| name));
     for round in 0..ROUNDS {

@@ -5,10 +5,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Where the sample lies: in the repository, not in the published package.
+/// Where the sample is.
 const BUNDLED: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/examples/data/twitter-cluster52-250k.u16le"
+    "/../data/twitter-cluster52-250k.u16le"
 );
 
 /// Larger files are refused: a trace is held in memory.
@@ -23,14 +23,9 @@ pub struct Trace {
 
 impl Trace {
     /// The sample of Twitter's cluster 52: little-endian `u16` numbers, already by first
-    /// appearance. They become keys of the length that such keys have. Where the sample is missing, as
-    /// in the published package, requests are made up, and the name of the trace says so.
+    /// appearance. They become keys of the length that such keys have.
     pub fn bundled() -> Result<Self, String> {
-        let path = Path::new(BUNDLED);
-        if !path.exists() {
-            return Ok(Self::made_up());
-        }
-        let bytes = bytes_of(path)?;
+        let bytes = bytes_of(Path::new(BUNDLED))?;
         let (pairs, rest) = bytes.as_chunks();
         let requests: Vec<u32> = pairs
             .iter()
@@ -47,36 +42,6 @@ impl Trace {
             keys,
             requests,
         })
-    }
-
-    /// As many requests as the sample has, for as many keys: the `n`-th key is about `n` times rarer
-    /// than the first. The same each time.
-    fn made_up() -> Self {
-        const REQUESTS: usize = 250_000;
-        const KEYS: f64 = 47_198.0;
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut numbers = HashMap::new();
-        let mut keys = Vec::new();
-        let mut draw = || {
-            // xorshift64; its upper bits are a number from 0 to 1.
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            let uniform = (state >> 11) as f64 / (1_u64 << 53) as f64;
-            let rank = KEYS.powf(uniform) as u32;
-            *numbers.entry(rank).or_insert_with(|| {
-                keys.push(format!("made_up:{rank:08x}").into());
-                keys.len() as u32 - 1
-            })
-        };
-        let requests = (0..REQUESTS).map(|_| draw()).collect();
-        let name = "requests that are made up, as the sample of Twitter's cache cluster 52 is not \
-                    part of the published package (it is in the repository, in examples/data)";
-        Self {
-            name: name.into(),
-            keys,
-            requests,
-        }
     }
 
     /// A text file with one key a line. Any line is a key, an empty one too.
