@@ -418,12 +418,25 @@ where
     }
 
     /// The entries in ranges of hashes, for several threads.
-    #[cfg(feature = "rayon")]
+    #[cfg(any(feature = "rayon", splitmap_shuttle))]
     pub(crate) fn ranges<'g>(
         &'g self,
         guard: &'g impl Guard<R>,
     ) -> crate::raw::HashRange<'g, K, V> {
         self.table.ranges(self.protected(guard))
+    }
+
+    /// For schedules: the entries in parts, as the threads of a parallel iteration take them.
+    #[cfg(splitmap_shuttle)]
+    #[doc(hidden)]
+    pub fn in_parts<'g>(
+        &'g self,
+        guard: &'g impl Guard<R>,
+    ) -> impl Iterator<Item = (&'g K, &'g V)> {
+        let parts = self.ranges(guard).parts().into_iter();
+        parts
+            .flat_map(crate::raw::HashRange::nodes)
+            .map(|node| (node.key(), node.value()))
     }
 
     /// The entries, to be changed by several threads.

@@ -24,6 +24,8 @@ pub(crate) struct Node<K, V, M = ()> {
     meta: M,
     key: K,
     value: V,
+    #[cfg(splitmap_loom)]
+    _counted: crate::model::audit::Allocation,
 }
 
 impl<K, V, M: Default> Node<K, V, M> {
@@ -39,6 +41,8 @@ impl<K, V, M: Default> Node<K, V, M> {
             meta: M::default(),
             key,
             value,
+            #[cfg(splitmap_loom)]
+            _counted: crate::model::audit::Allocation::new(crate::model::audit::NODE),
         });
         check_address(&raw const *node);
         node

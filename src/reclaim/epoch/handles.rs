@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use super::registry::Registry;
 use super::slot::{Epoch, Pin, Slot};
 use super::store::Store;
+use crate::model::NothingIsLeft;
 use crate::reclaim::Dispose;
 use crate::sync::{AtomicBool, AtomicPtr, Exclusive, Ordering, Witness};
 
@@ -25,6 +26,8 @@ pub struct World {
     objects: Mutex<Vec<Arc<Object>>>,
     /// What belongs to whoever is alone on a slot.
     places: [Exclusive<()>; PLACES],
+    /// Dropped last.
+    _check: NothingIsLeft,
 }
 
 /// A thread's slot. Dropping it keeps the slot: see [`leave`](Handle::leave).
@@ -85,7 +88,9 @@ unsafe impl Dispose for Objects {
 impl World {
     /// A world with no slot in use.
     pub fn new() -> Arc<World> {
+        let check = NothingIsLeft::new();
         Arc::new(World {
+            _check: check,
             registry: ManuallyDrop::new(Registry::new()),
             store: ManuallyDrop::new(Store::new()),
             objects: Mutex::default(),
