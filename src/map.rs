@@ -426,19 +426,6 @@ where
         self.table.ranges(self.protected(guard))
     }
 
-    /// For schedules: the entries in parts, as the threads of a parallel iteration take them.
-    #[cfg(splitmap_shuttle)]
-    #[doc(hidden)]
-    pub fn in_parts<'g>(
-        &'g self,
-        guard: &'g impl Guard<R>,
-    ) -> impl Iterator<Item = (&'g K, &'g V)> {
-        let parts = self.ranges(guard).parts().into_iter();
-        parts
-            .flat_map(crate::raw::HashRange::nodes)
-            .map(|node| (node.key(), node.value()))
-    }
-
     /// The entries, to be changed by several threads.
     #[cfg(feature = "rayon")]
     pub(crate) fn part_mut(&mut self) -> crate::raw::PartMut<'_, Node<K, V>> {

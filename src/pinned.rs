@@ -259,6 +259,15 @@ where
         self.map.get_many(keys, &self.guard)
     }
 
+    /// For schedules: the entries in parts, as the threads of a parallel iteration take them.
+    #[cfg(splitmap_shuttle)]
+    #[doc(hidden)]
+    pub fn in_parts(&self) -> impl Iterator<Item = (&K, &V)> {
+        let parts = self.map.ranges(&self.guard).parts().into_iter();
+        let nodes = parts.flat_map(crate::raw::HashRange::nodes);
+        nodes.map(|node| (node.key(), node.value()))
+    }
+
     /// See [`HashMap::insert_many`].
     pub fn insert_many(&self, entries: impl IntoIterator<Item = (K, V)>) -> usize {
         self.map.insert_many(entries, &self.guard)
