@@ -690,10 +690,10 @@ impl Pair {
     /// Compares set algebra of the keys and others with std's.
     fn algebra(&self, others: &[Id]) {
         let (mut one, mut other) = (BTreeSet::new(), BTreeSet::new());
-        one.extend(self.reference.keys().map(|id| id.0));
-        other.extend(others.iter().map(|id| id.0));
+        one.extend(self.reference.keys().map(|id| u64::from(id.0)));
+        other.extend(others.iter().map(|id| u64::from(id.0)));
         let quality = *self.map.hasher();
-        let set = |values: &BTreeSet<u16>| {
+        let set = |values: &BTreeSet<u64>| {
             let set = HashSet::with_hasher(quality);
             values.iter().for_each(|&value| {
                 set.pin().insert(value);
@@ -702,8 +702,8 @@ impl Pair {
         };
         let (a, b) = (set(&one), set(&other));
         let (guard, other_guard) = (a.guard(), b.guard());
-        let sorted = |values: Vec<&u16>| {
-            let mut values: Vec<u16> = values.into_iter().copied().collect();
+        let sorted = |values: Vec<&u64>| {
+            let mut values: Vec<u64> = values.into_iter().copied().collect();
             values.sort_unstable();
             values
         };
