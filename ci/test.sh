@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # All checks of the project, in stages.
 #
-#   ci/test.sh                all stages
+#   ci/test.sh                all stages but the long ones
+#   ci/test.sh all            the long ones too
 #   ci/test.sh STAGE...       these
 #   ci/test.sh --list         names them
 #
@@ -357,25 +358,86 @@ stage_fuzz() {
     fuzz_for 15 threads -max_len=64 -use_counters=0
 }
 
+# What `ci/test.sh all` runs beside the others: minutes each, up to half an hour.
+readonly long_stages='mutate miri'
+
+# Catches: tests that miss what is changed: of the sources that differ from the commit before, or from
+# MUTATE_SINCE.
+about_mutate='each change that cargo-mutants makes to sources that differ is noticed'
+stage_mutate() {
+    local since=${MUTATE_SINCE:-HEAD~1}
+    if ! git rev-parse --quiet --verify "$since^{commit}" >/dev/null 2>&1; then
+        leave_out "mutate: no commit $since to compare with"
+        return "$SKIPPED"
+    fi
+    ci/mutate "$since"
+}
+
+# Catches: what loom and the sanitizers do not see: a reference that is used although another has taken
+# its place, memory that is read before it is written; and orderings that are too weak, by an
+# emulation of weak memory that is not loom's, in small programs of threads.
+about_miri='aliasing and threads under Miri, with many seeds'
+stage_miri() {
+    if ! cargo +nightly miri --version >/dev/null 2>&1; then
+        leave_out 'miri: no such component (rustup component add --toolchain nightly miri rust-src)'
+        return "$SKIPPED"
+    fi
+    local seeds=${MIRI_SEEDS:-16} copy
+    export MIRIFLAGS=-Zmiri-permissive-provenance
+    cargo +nightly miri test --target-dir "$targets/miri" --features rayon --test aliasing -- --skip parts
+    MIRIFLAGS="$MIRIFLAGS -Zmiri-tree-borrows -Zmiri-ignore-leaks" cargo +nightly miri test \
+        --target-dir "$targets/miri" --features rayon --test aliasing parts
+    export MIRIFLAGS="$MIRIFLAGS -Zmiri-many-seeds=0..$seeds"
+    cargo +nightly miri test --target-dir "$targets/miri" --test weak_memory
+
+    # That it still sees what it is for: each of three orderings, weakened in a copy.
+    copy=$targets/miri-weakened
+    local file from to weaken
+    for weaken in \
+        'src/reclaim/epoch/slot.rs|word.store(word - 1, Ordering::Release)|word.store(word - 1, Ordering::Relaxed)' \
+        'src/reclaim/lazy.rs|compare_exchange(null, ours, Ordering::Release, Ordering::Acquire)|compare_exchange(null, ours, Ordering::Relaxed, Ordering::Acquire)' \
+        'src/reclaim/lazy.rs|let made = self.made.load(Ordering::Acquire);|let made = self.made.load(Ordering::Relaxed);'; do
+        IFS='|' read -r file from to <<<"$weaken"
+        rm -rf "$copy"
+        mkdir -p "$copy"
+        cp -R Cargo.toml Cargo.lock README.md src tests benches examples docs "$copy"
+        if ! grep -qF "$from" "$copy/$file"; then
+            echo "$file has no '$from' any more: ci/test.sh has to follow"
+            return 1
+        fi
+        FROM=$from TO=$to perl -pi -e 's/\Q$ENV{FROM}\E/$ENV{TO}/' "$copy/$file"
+        if (cd "$copy" && cargo +nightly miri test --target-dir "$targets/miri-weak" --test weak_memory) \
+            >"$copy/log" 2>&1; then
+            echo "Miri does not see that $file has '$to'"
+            return 1
+        fi
+        grep -m 1 'error: Undefined Behavior' "$copy/log"
+    done
+    rm -rf "$copy"
+}
+
 wanted=()
 for argument in "$@"; do
     case "$argument" in
     --list)
-        for stage in $stages; do
+        for stage in $stages $long_stages; do
             about=about_$stage
             printf '%-8s %s\n' "$stage" "${!about}"
         done
         exit 0
         ;;
+    all)
+        read -r -a wanted <<<"$stages $long_stages"
+        ;;
     -*)
-        echo "usage: ci/test.sh [--list | STAGE...]" >&2
+        echo "usage: ci/test.sh [--list | all | STAGE...]" >&2
         exit 2
         ;;
     *)
-        case " $stages " in
+        case " $stages $long_stages " in
         *" $argument "*) wanted+=("$argument") ;;
         *)
-            echo "ci/test.sh: no stage $argument; there are: $stages" >&2
+            echo "ci/test.sh: no stage $argument; there are: $stages $long_stages" >&2
             exit 2
             ;;
         esac
