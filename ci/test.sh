@@ -28,9 +28,9 @@ readonly targets=${CARGO_TARGET_DIR:-$root/target}
 
 # A stage returns this where something is missing that it can do nothing about.
 readonly SKIPPED=77
-readonly stages='fmt names clippy test bounds strict stress doctest doc api deps deny downstream floors msrv features bench compare promise instructions example loom mutants schedules sanitize fuzz'
+readonly stages='fmt names clippy test bounds strict stress doctest doc api deps deny downstream floors msrv features bench compare promise instructions example loom mutants schedules sanitize fuzz mutate miri'
 # Those that only \`all\` runs: docs/TESTING.md says what nobody sees without them.
-readonly slow='strict floors msrv features bench sanitize'
+readonly slow='strict floors msrv features bench sanitize mutate miri'
 extent=short
 notes=$(mktemp)
 passed_stages=''
@@ -409,6 +409,61 @@ stage_fuzz() {
     for target in ops sched threads; do
         fuzz/run "$target" "$seconds"
     done
+}
+
+# Catches: tests that miss what is changed: of the sources that differ from the commit before, or from
+# MUTATE_SINCE.
+about_mutate='each change that cargo-mutants makes to sources that differ is noticed'
+stage_mutate() {
+    local since=${MUTATE_SINCE:-HEAD~1}
+    if ! git rev-parse --quiet --verify "$since^{commit}" >/dev/null 2>&1; then
+        leave_out "mutate: no commit $since to compare with"
+        return "$SKIPPED"
+    fi
+    ci/mutate "$since"
+}
+
+# Catches: what loom and the sanitizers do not see: a reference that is used although another has taken
+# its place, memory that is read before it is written; and orderings that are too weak, by an
+# emulation of weak memory that is not loom's, in small programs of threads.
+about_miri='aliasing and threads under Miri, with many seeds'
+stage_miri() {
+    if ! cargo +nightly miri --version >/dev/null 2>&1; then
+        leave_out 'miri: no such component (rustup component add --toolchain nightly miri rust-src)'
+        return "$SKIPPED"
+    fi
+    local seeds=${MIRI_SEEDS:-16} copy
+    export MIRIFLAGS=-Zmiri-permissive-provenance
+    cargo +nightly miri test --target-dir "$targets/miri" --features rayon --test aliasing -- --skip parts
+    MIRIFLAGS="$MIRIFLAGS -Zmiri-tree-borrows -Zmiri-ignore-leaks" cargo +nightly miri test \
+        --target-dir "$targets/miri" --features rayon --test aliasing parts
+    export MIRIFLAGS="$MIRIFLAGS -Zmiri-many-seeds=0..$seeds"
+    cargo +nightly miri test --target-dir "$targets/miri" --test weak_memory
+
+    # That it still sees what it is for: each of three orderings, weakened in a copy.
+    copy=$targets/miri-weakened
+    local file from to weaken
+    for weaken in \
+        'src/reclaim/epoch/slot.rs|word.store(word - 1, Ordering::Release)|word.store(word - 1, Ordering::Relaxed)' \
+        'src/reclaim/lazy.rs|compare_exchange(null, ours, Ordering::Release, Ordering::Acquire)|compare_exchange(null, ours, Ordering::Relaxed, Ordering::Acquire)' \
+        'src/reclaim/lazy.rs|let made = self.made.load(Ordering::Acquire);|let made = self.made.load(Ordering::Relaxed);'; do
+        IFS='|' read -r file from to <<<"$weaken"
+        rm -rf "$copy"
+        mkdir -p "$copy"
+        cp -R Cargo.toml Cargo.lock README.md src tests benches examples docs "$copy"
+        if ! grep -qF "$from" "$copy/$file"; then
+            echo "$file has no '$from' any more: ci/test.sh has to follow"
+            return 1
+        fi
+        FROM=$from TO=$to perl -pi -e 's/\Q$ENV{FROM}\E/$ENV{TO}/' "$copy/$file"
+        if (cd "$copy" && cargo +nightly miri test --target-dir "$targets/miri-weak" --test weak_memory) \
+            >"$copy/log" 2>&1; then
+            echo "Miri does not see that $file has '$to'"
+            return 1
+        fi
+        grep -m 1 'error: Undefined Behavior' "$copy/log"
+    done
+    rm -rf "$copy"
 }
 
 wanted=()

@@ -796,7 +796,7 @@ where
     }
 
     /// The entries in ranges of hashes, for several threads.
-    #[cfg(feature = "rayon")]
+    #[cfg(any(feature = "rayon", splitmap_shuttle))]
     pub(crate) fn ranges<'g>(
         &'g self,
         guard: &'g impl Guard<R>,

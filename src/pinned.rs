@@ -316,6 +316,15 @@ where
         self.map.get_many(keys, &self.guard)
     }
 
+    /// For schedules: the entries in parts, as the threads of a parallel iteration take them.
+    #[cfg(splitmap_shuttle)]
+    #[doc(hidden)]
+    pub fn in_parts(&self) -> impl Iterator<Item = (&K, &V)> {
+        let parts = self.map.ranges(&self.guard).parts().into_iter();
+        let nodes = parts.flat_map(crate::raw::HashRange::nodes);
+        nodes.map(|node| (node.key(), node.value()))
+    }
+
     /// Inserts many entries, and returns how many of their keys were absent.
     ///
     /// See [`HashMap::insert_many`].

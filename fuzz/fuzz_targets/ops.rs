@@ -28,7 +28,8 @@ use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use splitmap::{Cursor, Equivalent, HashMap};
+use rayon::iter::ParallelIterator;
+use splitmap::{Cursor, Equivalent, HashMap, HashSet};
 
 use hashers::Quality;
 
@@ -186,6 +187,13 @@ enum Op {
     IntoIter(Id),
     /// Goes on with a map that all entries of the old one are inserted into.
     Rebuild,
+    /// `insert_many` of these, some of them perhaps twice.
+    InsertTogether(Vec<Id>),
+    GetMany(Vec<Id>),
+    /// A parallel iteration.
+    Parallel,
+    /// Set algebra of the keys and these.
+    Algebra(Vec<Id>),
 }
 
 #[derive(Arbitrary, Debug)]
@@ -346,6 +354,31 @@ impl Pair {
                 *value.0
             };
             match *op {
+                Op::InsertTogether(ref keys) => {
+                    let entries: Vec<_> = keys.iter().map(|&k| (k, number())).collect();
+                    let given = entries
+                        .iter()
+                        .map(|&(k, value)| (k.key(), Counted::new(value)));
+                    let absent = call!(insert_many(given));
+                    let is_absent =
+                        |&&(k, value): &&(Id, u64)| reference.insert(k, value).is_none();
+                    assert_eq!(absent, entries.iter().filter(is_absent).count());
+                }
+                Op::GetMany(ref keys) => {
+                    let keys: Vec<_> = keys.iter().copied().map(Probe).collect();
+                    let found = call!(get_many(&keys)).map(|value| value.map(&mut keep));
+                    let expected = keys.iter().map(|key| reference.get(&key.0).copied());
+                    assert!(found.eq(expected));
+                }
+                Op::Parallel => {
+                    let entries: Vec<_> = call!(par_iter()).collect();
+                    let mut met = BTreeSet::new();
+                    for (key, value) in entries {
+                        assert_eq!(Some(&keep(value)), reference.get(&Id::of(key)));
+                        assert!(met.insert(Id::of(key)), "a key came twice");
+                    }
+                    assert_eq!(met.len(), reference.len());
+                }
                 Op::Get(k) => {
                     assert_eq!(call!(get(&Probe(k))).map(keep), reference.get(&k).copied());
                 }
@@ -639,6 +672,7 @@ impl Pair {
                 drop(taken(map.into_iter(), (*most).into(), &self.reference));
                 self.reference.clear();
             }
+            Op::Algebra(keys) => self.algebra(keys),
             Op::Rebuild => {
                 let map = self.take();
                 let entries = taken(map.into_iter(), usize::MAX, &self.reference);
@@ -646,6 +680,41 @@ impl Pair {
             }
             _ => {}
         }
+    }
+
+    /// Compares set algebra of the keys and others with std's.
+    fn algebra(&self, others: &[Id]) {
+        let (mut one, mut other) = (BTreeSet::new(), BTreeSet::new());
+        one.extend(self.reference.keys().map(|id| u64::from(id.0)));
+        other.extend(others.iter().map(|id| u64::from(id.0)));
+        let quality = *self.map.hasher();
+        let set = |values: &BTreeSet<u64>| {
+            let set = HashSet::with_hasher(quality);
+            values.iter().for_each(|&value| {
+                set.pin().insert(value);
+            });
+            set
+        };
+        let (a, b) = (set(&one), set(&other));
+        let (guard, other_guard) = (a.guard(), b.guard());
+        let sorted = |values: Vec<&u64>| {
+            let mut values: Vec<u64> = values.into_iter().copied().collect();
+            values.sort_unstable();
+            values
+        };
+        macro_rules! same {
+            ($($method:ident)*) => {$(
+                let ours = sorted(a.$method(&b, &guard, &other_guard).collect());
+                assert!(one.$method(&other).eq(&ours), stringify!($method));
+            )*};
+        }
+        same!(union intersection difference symmetric_difference);
+        let subset = a.is_subset(&b, &guard, &other_guard);
+        assert_eq!(subset, one.is_subset(&other));
+        let superset = a.is_superset(&b, &guard, &other_guard);
+        assert_eq!(superset, one.is_superset(&other));
+        let disjoint = a.is_disjoint(&b, &guard, &other_guard);
+        assert_eq!(disjoint, one.is_disjoint(&other));
     }
 
     /// The map, in whose place an empty one comes.

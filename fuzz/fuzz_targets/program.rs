@@ -111,6 +111,10 @@ pub enum Op {
     /// From a key on, so many.
     InsertRun(u8, u8),
     RemoveRun(u8, u8),
+    /// `insert_many` from a key on, so many, and of the first once more.
+    InsertTogether(u8, u8),
+    /// The parts of a parallel iteration.
+    Parallel,
     Iterate,
     /// A whole scan, in calls of this budget, each under a guard of its own.
     Scan(u8),
@@ -130,6 +134,8 @@ impl Op {
         let (key, number) = (argument % FEW, argument / FEW);
         match kind % 64 {
             31 => return Op::Compute(key),
+            32 => return Op::Parallel,
+            44 => return Op::InsertTogether(key, number / 8 + 1),
             33 => return Op::Entry(key, End::Insert),
             34 => return Op::Entry(key, End::RemoveOrTryInsert),
             35 => return Op::Entry(key, End::RemoveUnchangedOrInsert),
@@ -441,7 +447,7 @@ struct Worker<'m, K, R: Reclaim<Retired<K, Counted>>> {
     last: Value,
 }
 
-type View<'m, K, R> = HashMapRef<'m, K, Counted, Quality, R>;
+pub type View<'m, K, R> = HashMapRef<'m, K, Counted, Quality, R>;
 type Kept<'g> = Vec<(&'g Counted, u64)>;
 
 impl<K: Key, R: Reclaim<Retired<K, Counted>>> Worker<'_, K, R> {
@@ -485,6 +491,25 @@ impl<K: Key, R: Reclaim<Retired<K, Counted>>> Worker<'_, K, R> {
                     self.call(key.into(), Operation::Remove, view, kept);
                 }
             }
+            Op::InsertTogether(from, count) => {
+                let keys = (from..from + count).chain([from]).map(u64::from);
+                let entries: Vec<(u64, Value)> = keys
+                    .map(|key| {
+                        self.last += 1;
+                        (key, self.last)
+                    })
+                    .collect();
+                self.recorder.insert_many(&entries, || {
+                    let entry = |&(key, value)| (K::new(key), Counted::new(value));
+                    view.insert_many(entries.iter().map(entry))
+                });
+            }
+            Op::Parallel => self.recorder.walk(|walker| {
+                for (key, value) in crate::in_parts(view) {
+                    walker.meet(key.number(), *value.0);
+                    kept.push((value, *value.0));
+                }
+            }),
             Op::Iterate => self.recorder.walk(|walker| {
                 for (key, value) in view {
                     walker.meet(key.number(), *value.0);

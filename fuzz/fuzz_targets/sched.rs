@@ -31,7 +31,7 @@ use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner, thread};
 use subject::{Reclaim, Retired};
 
-use program::{Counted, Execution, Key, Kind, Observer, Op, Program, Subject};
+use program::{Counted, Execution, Key, Kind, Observer, Op, Program, Subject, View};
 
 extern crate splitmap_scheduled as subject;
 
@@ -255,6 +255,13 @@ fn report() {
 #[unsafe(no_mangle)]
 extern "C" fn __asan_on_error() {
     report();
+}
+
+/// What a parallel iteration does, on this thread: rayon's own are no threads of shuttle.
+fn in_parts<'g, K: Key, R: Reclaim<Retired<K, Counted>>>(
+    view: &'g View<'_, K, R>,
+) -> impl Iterator<Item = (&'g K, &'g Counted)> {
+    view.in_parts()
 }
 
 struct Logged;

@@ -27,9 +27,10 @@ use std::thread;
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use subject::{Reclaim, Retired};
 
-use program::{Counted, Execution, Key, Kind, Observer, Op, Program, Subject};
+use program::{Counted, Execution, Key, Kind, Observer, Op, Program, Subject, View};
 
 extern crate splitmap as subject;
 
@@ -114,6 +115,13 @@ fn report() {
 #[unsafe(no_mangle)]
 extern "C" fn __asan_on_error() {
     report();
+}
+
+/// A parallel iteration, on rayon's threads.
+fn in_parts<'g, K: Key, R: Reclaim<Retired<K, Counted>>>(
+    view: &'g View<'_, K, R>,
+) -> Vec<(&'g K, &'g Counted)> {
+    view.into_par_iter().collect()
 }
 
 struct Real<'p>(&'p [u8]);

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use loom_tests::{Model, explore, stop_exploring};
 use splitmap::Entry;
+use splitmap::model::NothingIsLeft;
 
 /// A hasher without a seed: every execution has to take the same steps.
 type Map = splitmap::HashMap<u8, u64, BuildHasherDefault<DefaultHasher>>;
@@ -28,6 +29,7 @@ fn race<A: 'static, B: 'static, C>(
     b: impl FnOnce(&Map) -> B + 'static,
     main: impl FnOnce(&Map) -> C,
 ) -> (A, B, C, State) {
+    let _check = NothingIsLeft::new();
     let map = Arc::new(Map::default());
     map.pin().insert(KEY, KEY.into());
     let (map_a, map_b) = (Arc::clone(&map), Arc::clone(&map));

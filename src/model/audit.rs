@@ -50,36 +50,76 @@ fn stop() {
     }
 }
 
+/// The kinds of allocations that the crate makes: tables, nodes, what is in or about a `LazyBox`
+/// (places for bags, bags, all bags of a store), and layers of stacks.
+const KINDS: [&str; 4] = ["tables", "nodes", "parts of a store", "parcels"];
+pub(crate) const TABLE: usize = 0;
+pub(crate) const NODE: usize = 1;
+pub(crate) const LAZY: usize = 2;
+pub(crate) const LAYER: usize = 3;
+
 thread_local! {
-    /// How many tables were made and not freed.
-    static TABLES: Cell<usize> = const { Cell::new(0) };
+    /// How many of each were made and not freed.
+    static LIVE: Cell<[usize; KINDS.len()]> = const { Cell::new([0; KINDS.len()]) };
 }
 
-/// A table that is not freed.
-pub(crate) struct Table(());
+/// Says that one of a kind was allocated.
+pub(crate) fn allocated(kind: usize) {
+    let mut live = LIVE.get();
+    live[kind] += 1;
+    LIVE.set(live);
+}
 
-impl Table {
-    pub(crate) fn new() -> Self {
-        TABLES.set(TABLES.get() + 1);
-        Table(())
+/// Says that one of a kind was freed.
+pub(crate) fn freed(kind: usize) {
+    let mut live = LIVE.get();
+    live[kind] -= 1;
+    LIVE.set(live);
+}
+
+/// An allocation of the crate that is not freed: stands in what was allocated, and is dropped with it.
+#[derive(Debug)]
+pub(crate) struct Allocation(usize);
+
+impl Allocation {
+    pub(crate) fn new(kind: usize) -> Self {
+        allocated(kind);
+        Allocation(kind)
     }
 }
 
-impl Drop for Table {
+impl Drop for Allocation {
     fn drop(&mut self) {
-        TABLES.set(TABLES.get() - 1);
+        freed(self.0);
     }
 }
 
-/// Checks when it is dropped that no table is left. The reclaimer sees to it that none is retired
-/// twice, so each was retired once, or was in the chain at the end.
-#[derive(Default)]
-pub(crate) struct NoTableIsLeft;
+/// Checks when it is dropped that all is freed that was allocated since it was made. What was
+/// retired is freed with the map, so this is dropped after it.
+#[derive(Debug)]
+pub struct NothingIsLeft([usize; KINDS.len()]);
 
-impl Drop for NoTableIsLeft {
+impl NothingIsLeft {
+    /// To be made before the map is.
+    #[must_use = "it checks when it is dropped"]
+    pub fn new() -> Self {
+        NothingIsLeft(LIVE.get())
+    }
+}
+
+impl Default for NothingIsLeft {
+    fn default() -> Self {
+        NothingIsLeft::new()
+    }
+}
+
+impl Drop for NothingIsLeft {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            assert_eq!(TABLES.get(), 0, "tables that nobody has retired");
+            let live = KINDS.iter().zip(LIVE.get().into_iter().zip(self.0));
+            for (kind, (now, before)) in live {
+                assert_eq!(now, before, "{kind} that nobody has freed");
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 use super::{Claim, audit};
+use crate::iter::{Cursor, Scan};
 use crate::raw::{Blank, Computed, Decision, Inserted, Node, Retired, Section, Table};
 use crate::reclaim::{Model, Pinned, Reclaimer};
 
@@ -27,8 +28,12 @@ pub enum Wanted {
 pub struct Map {
     table: Table<Key, u64, Model>,
     /// Dropped after the table.
-    _check: audit::NoTableIsLeft,
+    _check: audit::NothingIsLeft,
 }
+
+/// A part of a parallel iteration, as plain numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Part((u64, u64));
 
 /// A key with the hash that it has: `key << 60` with the key's low two bits below, so that four
 /// presence bits are in use; `twin` tells keys of one hash apart.
@@ -62,9 +67,10 @@ impl Default for Map {
 impl Map {
     /// An empty map: its base is made by the first write.
     pub fn new() -> Map {
+        let check = audit::NothingIsLeft::new();
         Map {
             table: Table::with_capacity(0),
-            _check: audit::NoTableIsLeft,
+            _check: check,
         }
     }
 
@@ -203,6 +209,33 @@ impl Map {
             .map(|node| (*node.key(), *node.value()))
             .take_while(|(key, _)| key.at < end)
             .collect()
+    }
+
+    /// `par_iter`: the parts that the threads of a parallel iteration take, as a thread has them that
+    /// has not begun.
+    pub fn parts(&self, pin: &Pin) -> Vec<Part> {
+        let parts = self.table.ranges(self.pinned(pin).protected()).parts();
+        parts.into_iter().map(|part| Part(part.ends())).collect()
+    }
+
+    /// The entries of a part, which was made under a guard that has lived since.
+    pub fn entries_in(&self, part: Part, pin: &Pin) -> Vec<(Key, u64)> {
+        let all = self.table.ranges(self.pinned(pin).protected());
+        let nodes = all.part(part.0).nodes();
+        nodes.map(|node| (*node.key(), *node.value())).collect()
+    }
+
+    /// `scan`: a call of it.
+    pub fn scan(
+        &self,
+        cursor: Cursor,
+        budget: usize,
+        pin: &Pin,
+    ) -> (Vec<(Key, u64)>, Option<Cursor>) {
+        let walk = (self.table).walk(cursor.to_bits(), budget, self.pinned(pin).protected());
+        let mut scan = Scan::new(walk, cursor, budget);
+        let entries = scan.by_ref().map(|(key, value)| (*key, *value)).collect();
+        (entries, scan.cursor())
     }
 
     /// `len`.

@@ -16,7 +16,8 @@ mod steps;
 
 use std::cell::Cell;
 
-pub use self::map::{Key, Map, Pin, Wanted};
+pub use self::audit::NothingIsLeft;
+pub use self::map::{Key, Map, Part, Pin, Wanted};
 pub use self::steps::Claim;
 pub use crate::reclaim::epoch::handles as epoch;
 

@@ -57,7 +57,7 @@ struct Header<N> {
     #[cfg(splitmap_loom)]
     newest_bytes: Box<[std::cell::Cell<u8>]>,
     #[cfg(splitmap_loom)]
-    _counted: crate::model::audit::Table,
+    _counted: crate::model::audit::Allocation,
     _heads: PhantomData<*const Link<N>>,
 }
 
@@ -572,7 +572,7 @@ impl<N> NewArray<N> {
                     .map(|_| 0.into())
                     .collect(),
                 #[cfg(splitmap_loom)]
-                _counted: crate::model::audit::Table::new(),
+                _counted: crate::model::audit::Allocation::new(crate::model::audit::TABLE),
                 _heads: PhantomData,
             });
         }

@@ -48,7 +48,7 @@ mod owned;
 #[cfg(feature = "rayon")]
 mod parts;
 mod place;
-#[cfg(feature = "rayon")]
+#[cfg(any(feature = "rayon", splitmap_loom, splitmap_shuttle))]
 mod ranges;
 mod read;
 mod reentry;
@@ -67,7 +67,7 @@ pub(crate) use node::Node;
 pub(crate) use owned::{Nodes, WalkMut};
 #[cfg(feature = "rayon")]
 pub(crate) use parts::{OwnedPart, PartMut};
-#[cfg(feature = "rayon")]
+#[cfg(any(feature = "rayon", splitmap_shuttle))]
 pub(crate) use ranges::HashRange;
 pub(crate) use reentry::Watch;
 pub use retired::Retired;

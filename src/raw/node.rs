@@ -26,6 +26,8 @@ pub(crate) struct Node<K, V, M = ()> {
     meta: M,
     key: K,
     value: V,
+    #[cfg(splitmap_loom)]
+    _counted: crate::model::audit::Allocation,
 }
 
 impl<K, V, M: Default> Node<K, V, M> {
@@ -57,6 +59,11 @@ impl<K, V, M: Default> Node<K, V, M> {
         // SAFETY: `place` is memory for a node, which is the caller's alone; all its fields are
         // written, and nothing between panics.
         unsafe {
+            #[cfg(splitmap_loom)]
+            {
+                use crate::model::audit::{Allocation, NODE};
+                (&raw mut (*place)._counted).write(Allocation::new(NODE));
+            }
             (&raw mut (*place).next).write(next);
             (&raw mut (*place).hash).write(hash);
             (&raw mut (*place).meta).write(meta);

@@ -57,6 +57,32 @@ impl<'g, K, V, M> HashRange<'g, K, V, M> {
         )
     }
 
+    /// The range in parts that are divided no further, in order: as the threads of a parallel
+    /// iteration take it, for models and schedules, which cannot run that.
+    #[cfg(any(splitmap_loom, splitmap_shuttle))]
+    pub(crate) fn parts(self) -> Vec<Self> {
+        match self.split() {
+            (first, Some(second)) => [first.parts(), second.parts()].concat(),
+            (whole, None) => vec![whole],
+        }
+    }
+
+    /// The first hash and the last.
+    #[cfg(splitmap_loom)]
+    pub(crate) fn ends(self) -> (u64, u64) {
+        (self.first, self.last)
+    }
+
+    /// The part with these ends.
+    #[cfg(splitmap_loom)]
+    pub(crate) fn part(self, (first, last): (u64, u64)) -> Self {
+        HashRange {
+            first,
+            last,
+            ..self
+        }
+    }
+
     /// A walk over the nodes of the range. Ends at the head behind the range if that is met, or else
     /// at the first node behind: so in a table of few nodes no range walks over the heads of others.
     pub(crate) fn nodes(self) -> impl Iterator<Item = &'g Node<K, V, M>> {

@@ -12,7 +12,7 @@ use crate::raw::order::Order;
 use crate::raw::owned::{Nodes, WalkMut};
 #[cfg(feature = "rayon")]
 use crate::raw::parts::PartMut;
-#[cfg(feature = "rayon")]
+#[cfg(any(feature = "rayon", splitmap_loom, splitmap_shuttle))]
 use crate::raw::ranges::HashRange;
 use crate::raw::read;
 use crate::raw::reentry::{Watch, note};
@@ -368,7 +368,7 @@ where
     }
 
     /// All nodes in ranges of hashes, for several threads.
-    #[cfg(feature = "rayon")]
+    #[cfg(any(feature = "rayon", splitmap_loom, splitmap_shuttle))]
     pub(crate) fn ranges<'g>(&'g self, _: Protected<'g, R>) -> HashRange<'g, K, V, M> {
         HashRange::all(&self.state)
     }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 #[cfg(not(splitmap_loom))]
 use std::sync::Weak;
 
+#[cfg(splitmap_loom)]
+use crate::model::audit;
 use crate::sync::{AtomicPtr, Ordering, const_unless_loom};
 
 /// What the value is in.
@@ -21,10 +23,14 @@ pub trait Place<T> {
 
 impl<T> Place<T> for Box<T> {
     fn put(value: T) -> *mut T {
+        #[cfg(splitmap_loom)]
+        audit::allocated(audit::LAZY);
         Box::into_raw(Box::new(value))
     }
 
     unsafe fn take(made: *mut T) -> Self {
+        #[cfg(splitmap_loom)]
+        audit::freed(audit::LAZY);
         // SAFETY: the caller's promise.
         unsafe { Box::from_raw(made) }
     }
@@ -32,10 +38,14 @@ impl<T> Place<T> for Box<T> {
 
 impl<T> Place<T> for Arc<T> {
     fn put(value: T) -> *mut T {
+        #[cfg(splitmap_loom)]
+        audit::allocated(audit::LAZY);
         Arc::into_raw(Arc::new(value)).cast_mut()
     }
 
     unsafe fn take(made: *mut T) -> Self {
+        #[cfg(splitmap_loom)]
+        audit::freed(audit::LAZY);
         // SAFETY: the caller's promise.
         unsafe { Arc::from_raw(made) }
     }
@@ -50,6 +60,9 @@ pub struct LazyBox<T, P: Place<T> = Box<T>> {
     made: AtomicPtr<T>,
     // `fn`: an atomic pointer, too, is unwind safe whatever it leads to.
     _owns: PhantomData<fn() -> P>,
+    /// This place, which may itself stand in something that is allocated.
+    #[cfg(splitmap_loom)]
+    _counted: audit::Allocation,
 }
 
 #[cfg(not(splitmap_loom))]
@@ -71,6 +84,8 @@ impl<T, P: Place<T>> LazyBox<T, P> {
             LazyBox {
                 made: AtomicPtr::new(ptr::null_mut()),
                 _owns: PhantomData,
+                #[cfg(splitmap_loom)]
+                _counted: audit::Allocation::new(audit::LAZY),
             }
         }
     }

@@ -16,6 +16,8 @@ struct Layer<T> {
     /// given out again since it was read, and it is the new layer there that is meant.
     below: Cell<usize>,
     witness: Witness,
+    #[cfg(splitmap_loom)]
+    _counted: crate::model::audit::Allocation,
 }
 
 impl<T> Stack<T> {
@@ -39,6 +41,8 @@ impl<T> Stack<T> {
             item,
             below: Cell::new(0),
             witness: Witness::new(),
+            #[cfg(splitmap_loom)]
+            _counted: crate::model::audit::Allocation::new(crate::model::audit::LAYER),
         }));
         layer.expose_provenance();
         // Relaxed: not looked into.

@@ -94,7 +94,15 @@ impl<'c> Recorder<'c> {
         self.calls.call((key, operation), run)
     }
 
-    /// `iter` or a whole scan, each entry given to `meet`; or `retain`, which is given what
+    /// `insert_many`: each insertion takes effect by itself, at a moment of the call. `run` says how
+    /// many keys were absent, which is not more than there are insertions.
+    pub fn insert_many(&mut self, entries: &[(Key, Value)], run: impl FnOnce() -> usize) {
+        let inserts = (entries.iter()).map(|&(key, value)| (key, Operation::Insert(value)));
+        let absent = self.calls.together(inserts, run);
+        assert!(absent <= entries.len(), "{absent} of {entries:?} absent");
+    }
+
+    /// `iter`, the parts of a parallel iteration, or a whole scan, each entry given to `meet`; or `retain`, which is given what
     /// `answer` gives back.
     pub fn walk(&mut self, run: impl FnOnce(&mut Walker<'_>)) {
         let met = self.walks.begin(Vec::new());

@@ -58,6 +58,9 @@
 //! * A **retain** is a walk that answers. A key whose entry was refused is, between the answer and
 //!   the end of the call (or the key's next entry that it asks for), removed if it still is that
 //!   entry. It may be asked for again then, and only then.
+//! * An **insertion of many** is an insertion of each, at a moment of the call; which of them replaced
+//!   what is not known.
+//! * The parts of a **parallel iteration** are a walk together.
 //! * A **clear** removes each key at a moment of the call, whether it is there or not.
 //! * The **length** has two statements ([`Count`]), as it may be taken at an instant or be summed
 //!   up. Both are bounds: that no number outside them comes is checked, and not more.

@@ -97,6 +97,23 @@ impl<'c, O, T: Clone> Tape<'c, O, T> {
         call.outcome = outcome;
     }
 
+    /// Runs calls that are made together, of which nobody knows which said what, and records them.
+    pub fn together<A>(
+        &mut self,
+        operations: impl IntoIterator<Item = O>,
+        run: impl FnOnce() -> A,
+    ) -> A {
+        let first = self.calls.len();
+        for operation in operations {
+            self.begin(operation);
+        }
+        let answer = run();
+        for call in &mut self.calls[first..] {
+            call.returned = Some(self.clock.stamp());
+        }
+        answer
+    }
+
     pub fn into_calls(self) -> Vec<Call<O, T>> {
         self.calls
     }

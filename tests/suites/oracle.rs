@@ -107,6 +107,12 @@ enum Op {
     GetCloned(u16),
     /// Inserts so many ids from the first on.
     InsertMany(u16, u16),
+    /// `insert_many` of so many ids from the first on, and of the first once more.
+    InsertTogether(u16, u16),
+    /// `get_many` of so many ids from the first on.
+    GetMany(u16, u16),
+    /// A parallel iteration, where there is one.
+    Parallel,
     /// Removes so many ids from the first on.
     RemoveMany(u16, u16),
     /// Keeps what `id % divisor` is not `rest` of.
@@ -126,6 +132,12 @@ enum Op {
     Reserve(u16),
     ShrinkToFit,
     Flush,
+}
+
+/// So many ids from the first on, and within the first sixteen the first once more.
+fn together(first: u16, many: u16) -> impl Iterator<Item = u16> {
+    let ids = first..first.saturating_add(many);
+    ids.clone().take(5).chain([first]).chain(ids.skip(5))
 }
 
 /// What a closure says.
@@ -336,6 +348,18 @@ impl Model {
                 }
                 Answer::Count(old)
             }
+            Op::InsertTogether(first, many) => {
+                let mut absent = 0;
+                for id in together(first, many) {
+                    numbers.next();
+                    absent += usize::from(entries.insert(id, numbers.next()).is_none());
+                }
+                Answer::Count(absent)
+            }
+            Op::GetMany(first, many) => {
+                let found = together(first, many).filter_map(|id| entries.get(&id).copied());
+                Answer::Numbers(found.collect())
+            }
             Op::RemoveMany(first, many) => Answer::Count(
                 (first..first.saturating_add(many))
                     .filter(|id| entries.remove(id).is_some())
@@ -353,7 +377,7 @@ impl Model {
             // What these leave behind is looked at where the map is.
             Op::ScanOn(_) | Op::Reserve(_) | Op::ShrinkToFit | Op::Flush => Answer::Nothing,
             Op::Len => Answer::Count(entries.len()),
-            Op::Iterate | Op::Scan(_) => {
+            Op::Iterate | Op::Parallel | Op::Scan(_) => {
                 Answer::Pairs(sorted(entries.iter().map(|(&id, &value)| (id, value))))
             }
             Op::Keys => Answer::Ids(sorted(entries.keys().copied())),
@@ -595,6 +619,25 @@ macro_rules! perform {
                 }
                 Answer::Count(old)
             }
+            Op::InsertTogether(first, many) => {
+                let entries = together(first, many).map(|id| {
+                    let key = Key { id, number: numbers.next() };
+                    (key, Box::new(numbers.next()))
+                });
+                Answer::Count(map.insert_many(entries $(, $guard)?))
+            }
+            Op::GetMany(first, many) => {
+                let ids: Vec<_> = together(first, many).map(Id).collect();
+                let found = map.get_many(&ids $(, $guard)?).flatten();
+                Answer::Numbers(found.map(keep).collect())
+            }
+            Op::Parallel => Answer::Pairs(sorted({
+                #[cfg(feature = "rayon")]
+                let pairs = rayon::iter::ParallelIterator::collect::<Vec<_>>(map.par_iter($($guard)?));
+                #[cfg(not(feature = "rayon"))]
+                let pairs = map.iter($($guard)?);
+                pairs.into_iter().map(|(key, value)| (key.id, keep(value)))
+            })),
             Op::RemoveMany(first, many) => Answer::Count(
                 (first..first.saturating_add(many))
                     .filter(|&id| map.remove(&Id(id) $(, $guard)?).is_some())
@@ -723,6 +766,7 @@ fn ops(ids: u16, growing: bool) -> BoxedStrategy<Op> {
         1 => Just(Op::Clear),
         2 => Just(Op::Len),
         2 => Just(Op::Iterate),
+        1 => Just(Op::Parallel),
         1 => Just(Op::Keys),
         1 => Just(Op::Values),
         2 => budgets().prop_map(Op::Scan),
@@ -734,6 +778,8 @@ fn ops(ids: u16, growing: bool) -> BoxedStrategy<Op> {
     let many = if growing { ids / 2 } else { ids };
     let bulk = prop_oneof![
         3 => (id.clone(), 1..=many).prop_map(|(first, many)| Op::InsertMany(first, many)),
+        2 => (id.clone(), 1..=many).prop_map(|(first, many)| Op::InsertTogether(first, many)),
+        1 => (id.clone(), 1..=many).prop_map(|(first, many)| Op::GetMany(first, many)),
         1 => (id.clone(), 1..=many).prop_map(|(first, many)| Op::RemoveMany(first, many)),
         // Nearly all, so that the table shrinks.
         1 => (0..ids / 8 + 1).prop_map(move |first| Op::RemoveMany(first, ids)),

@@ -128,9 +128,11 @@ fn baseline(scratch: &Scratch, mutants: &[Mutant]) -> Result<bool> {
     Ok(all_pass)
 }
 
-/// A test of loom-tests, written `binary::test`.
+/// A test of loom-tests, written `binary::test`; or one of the project's own, which is no model.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Model {
+    /// Whether it is a test of the project's own: built without loom, with all features.
+    is_plain: bool,
     /// What it is built with: first, so that what is built alike stands together.
     cfg: Option<String>,
     binary: String,
@@ -139,7 +141,8 @@ struct Model {
 
 impl std::fmt::Display for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}::{}", self.binary, self.test)?;
+        let place = if self.is_plain { "tests/" } else { "" };
+        write!(f, "{place}{}::{}", self.binary, self.test)?;
         match &self.cfg {
             Some(cfg) => write!(f, " with {cfg}"),
             None => Ok(()),
@@ -180,7 +183,7 @@ fn read_all(folder: &Path) -> Result<Vec<Mutant>> {
 
 impl Mutant {
     fn place(&self) -> impl Ord {
-        (&self.model.cfg, &self.file, &self.name)
+        (self.model.is_plain, &self.model.cfg, &self.file, &self.name)
     }
 
     fn parse(name: &str, text: &str) -> std::result::Result<Mutant, String> {
@@ -195,7 +198,7 @@ impl Mutant {
                 (None, None) if line.starts_with('#') => why.push(line[1..].trim()),
                 (None, None) => {
                     let (field, value) = line.split_once(':').unwrap_or((line, ""));
-                    if !["file", "model", "cfg", "message", "quick"].contains(&field) {
+                    if !["file", "model", "test", "cfg", "message", "quick"].contains(&field) {
                         return Err(format!("what is `{field}`?"));
                     }
                     fields.insert(field, value.trim());
@@ -222,7 +225,8 @@ impl Mutant {
             return Err("it changes nothing".into());
         }
         let field = |name| fields.get(name).ok_or(format!("`{name}:` is missing"));
-        let model = field("model")?;
+        let is_plain = fields.contains_key("test");
+        let model = field(if is_plain { "test" } else { "model" })?;
         let Some((binary, test)) = model.split_once("::") else {
             return Err(format!("the model {model} is not written `binary::test`"));
         };
@@ -230,6 +234,7 @@ impl Mutant {
             name: name.into(),
             file: field("file")?.into(),
             model: Model {
+                is_plain,
                 cfg: fields.get("cfg").map(|cfg| cfg.to_string()),
                 binary: binary.into(),
                 test: test.into(),
@@ -323,6 +328,8 @@ enum Outcome {
 struct Scratch {
     project: PathBuf,
     output: PathBuf,
+    /// Where tests of the project's own are built.
+    target: PathBuf,
     limit: Duration,
 }
 
@@ -337,6 +344,7 @@ impl Scratch {
         let scratch = Scratch {
             project: folder.join("project"),
             output: folder.join("output"),
+            target: folder.join("target"),
             limit: Duration::from_secs(seconds),
         };
         mirror(project, &scratch.project)?;
@@ -350,10 +358,21 @@ impl Scratch {
         if let Some(cfg) = &model.cfg {
             flags += &format!(" --cfg {cfg}");
         }
-        let build = Command::new("bash")
+        let mut build = if model.is_plain {
+            let mut build = Command::new("cargo");
+            build.args(["test", "--quiet", "--all-features", "--no-run"]);
+            build.arg("--manifest-path");
+            build.arg(self.project.join("Cargo.toml"));
+            build.env("CARGO_TARGET_DIR", &self.target);
+            build
+        } else {
+            let mut build = Command::new("bash");
+            build.arg(self.project.join("loom-tests/run"));
+            build.args(["cargo", "test", "--quiet", "--profile", "loom", "--no-run"]);
+            build
+        };
+        let build = build
             .env("RUSTFLAGS", flags)
-            .arg(self.project.join("loom-tests/run"))
-            .args(["cargo", "test", "--quiet", "--profile", "loom", "--no-run"])
             .args(["--message-format=json-render-diagnostics", "--test", binary])
             .stdin(Stdio::null())
             .output()?;
@@ -417,6 +436,10 @@ impl Scratch {
                 .map_or("", |(_, what)| what);
             let panic = first_line(panic);
             Outcome::Failed { panic, output }
+        } else if model.is_plain {
+            // Freed memory is overwritten there, so that who follows it dies.
+            let panic = format!("it died: {status}");
+            Outcome::Failed { panic, output }
         } else {
             Outcome::NotRun(format!("it died without a panic: {status}"))
         })
@@ -474,6 +497,8 @@ mod tests {
         let mutant = Mutant::parse("name", GOOD).unwrap();
         assert_eq!(mutant.model.to_string(), "list::deep::one with few");
         assert_eq!((mutant.model.binary.as_str(), mutant.quick), ("list", true));
+        let plain = Mutant::parse("name", &GOOD.replace("model:", "test:")).unwrap();
+        assert_eq!(plain.model.to_string(), "tests/list::deep::one with few");
         let edit = |from: &str, to: &str| (from.to_string(), to.to_string());
         assert_eq!(
             mutant.edits,

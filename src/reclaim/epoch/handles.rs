@@ -13,6 +13,7 @@ use super::garbage::{self, Garbage};
 use super::registry::Registry;
 use super::slot::{Epoch, Pin, Slot};
 use super::store::Store;
+use crate::model::NothingIsLeft;
 use crate::reclaim::Dispose;
 use crate::sync::{AtomicBool, AtomicPtr, Exclusive, Ordering, Witness};
 
@@ -26,6 +27,8 @@ pub struct World {
     objects: Mutex<Vec<Arc<Object>>>,
     /// What belongs to whoever is alone on a slot.
     places: [Exclusive<()>; PLACES],
+    /// Dropped last.
+    _check: NothingIsLeft,
 }
 
 /// A thread's slot. Dropping it keeps the slot: see [`leave`](Handle::leave).
@@ -101,7 +104,9 @@ unsafe impl Dispose for Objects {
 impl World {
     /// A world with no slot in use.
     pub fn new() -> Arc<World> {
+        let check = NothingIsLeft::new();
         Arc::new(World {
+            _check: check,
             registry: ManuallyDrop::new(Registry::new()),
             store: ManuallyDrop::new(Store::new()),
             objects: Mutex::default(),

@@ -38,6 +38,10 @@ impl<F: Fn(&Locked, Key, Operation) -> Outcome + Sync> Map for Broken<F> {
         (self.walk)(&self.map, walker);
     }
 
+    fn insert_many(&self, entries: &[(Key, Value)]) -> usize {
+        self.map.insert_many(entries)
+    }
+
     fn retain(&self, keep: impl FnMut(Key, Value) -> bool) {
         self.map.retain(keep);
     }
@@ -304,6 +308,10 @@ fn sweeps_that_sweep_nothing() {
 
         fn walk(&self, part: usize, walker: &mut Walker<'_>) {
             self.0.walk(part, walker);
+        }
+
+        fn insert_many(&self, entries: &[(Key, Value)]) -> usize {
+            self.0.insert_many(entries)
         }
 
         fn retain(&self, mut keep: impl FnMut(Key, Value) -> bool) {

@@ -247,7 +247,23 @@ impl Map for Watched {
     }
 
     /// One iteration, or a scan in parts, each under a guard of its own.
+    fn insert_many(&self, entries: &[(Key, Value)]) -> usize {
+        let entries = (entries.iter()).map(|&(key, value)| (Restless(key), value));
+        self.map.pin().insert_many(entries)
+    }
+
     fn walk(&self, part: usize, walker: &mut Walker<'_>) {
+        #[cfg(feature = "rayon")]
+        if part.is_multiple_of(3) {
+            use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+            let map = self.map.pin();
+            let met: Vec<(&Restless, &Value)> = (&map).into_par_iter().collect();
+            for (key, &value) in met {
+                walker.meet(key.0, value);
+            }
+            return;
+        }
         if part.is_multiple_of(2) {
             for (key, &value) in &self.map.pin() {
                 walker.meet(key.0, value);

@@ -33,6 +33,9 @@ pub trait Map: Sync {
     /// Iterates. `part` says how much at a time, for a map that can do so in parts.
     fn walk(&self, part: usize, walker: &mut Walker<'_>);
 
+    /// Inserts all, and says how many keys were absent.
+    fn insert_many(&self, entries: &[(Key, Value)]) -> usize;
+
     fn retain(&self, keep: impl FnMut(Key, Value) -> bool);
 
     fn clear(&self);
@@ -49,7 +52,7 @@ pub struct Plan {
     pub keys: u64,
     /// Keys from here on are there at first.
     pub present_from: u64,
-    /// One in so many calls is a walk, a length, or a `retain` or `clear`; 0 for none.
+    /// One in so many calls is a walk, a length, or a `retain`, `clear` or `insert_many`; 0 for none.
     pub walks: usize,
     pub lengths: usize,
     pub sweeps: usize,
@@ -165,6 +168,10 @@ impl<M: Map> Worker<'_, M> {
         let map = self.map;
         if self.draws.one_in(4) {
             recorder.clear(|| map.clear());
+        } else if self.draws.one_in(2) {
+            // One key comes twice, where there are so few.
+            let entries: Vec<_> = (0..3).map(|_| (self.write_to(), self.value)).collect();
+            recorder.insert_many(&entries, || map.insert_many(&entries));
         } else {
             let remainder = self.draws.next() % 3;
             recorder.walk(|walker| {
@@ -317,6 +324,12 @@ impl Map for Locked {
         for (&key, &value) in self.lock().iter() {
             walker.meet(key, value);
         }
+    }
+
+    fn insert_many(&self, entries: &[(Key, Value)]) -> usize {
+        let mut map = self.lock();
+        let is_absent = |&&(key, value): &&(Key, Value)| map.insert(key, value).is_none();
+        entries.iter().filter(is_absent).count()
     }
 
     fn retain(&self, mut keep: impl FnMut(Key, Value) -> bool) {
