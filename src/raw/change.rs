@@ -95,8 +95,13 @@ where
             let address = node.map_or(ptr::null(), ptr::from_ref);
             let decided = match plan {
                 Some(plan) if address == seen => plan,
-                Some(Plan::Put(unused)) => change.decide(node, Some(unused)),
-                _ => change.decide(node, None),
+                other => {
+                    let unused = match other {
+                        Some(Plan::Put(unused)) => Some(unused),
+                        _ => None,
+                    };
+                    change.decide(node, unused)
+                }
             };
 
             seen = address;
