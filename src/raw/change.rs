@@ -193,8 +193,13 @@ where
         let vacant = || retired::vacant(self.pinned);
         let decided = match plan {
             Some(plan) if address == seen => plan,
-            Some(Plan::Put(unused)) => change.decide(node, Some(unused), vacant),
-            _ => change.decide(node, None, vacant),
+            other => {
+                let unused = match other {
+                    Some(Plan::Put(unused)) => Some(unused),
+                    _ => None,
+                };
+                change.decide(node, unused, vacant)
+            }
         };
         let plan = match (decided, find) {
             (Plan::Put(new), Find::Found(found)) => match self.replace(&found, new) {

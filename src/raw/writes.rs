@@ -41,10 +41,16 @@ pub(crate) struct Blank<K, V, M = ()> {
 
 impl<K, V, M> Blank<K, V, M> {
     /// Drops the value that the closure gave before.
+    #[inline]
     pub(crate) fn clear(&mut self) {
-        if let Some(unused) = self.unused.take() {
-            self.key = Some(unused.into_key());
+        if self.unused.is_some() {
+            self.take_key_back();
         }
+    }
+
+    #[cold]
+    fn take_key_back(&mut self) {
+        self.key = self.unused.take().map(Node::into_key);
     }
 
     /// The value that the closure gave before.
@@ -128,6 +134,7 @@ where
         own == Some(key)
     }
 
+    #[inline]
     fn decide(
         &mut self,
         node: Option<&'g Node<K, V, M>>,
