@@ -73,7 +73,7 @@ about_fmt='the default style'
 stage_fmt() {
     need_component fmt rustfmt
     local manifest
-    for manifest in Cargo.toml tests/bounds/Cargo.toml loom-tests/Cargo.toml schedule-tests/Cargo.toml fuzz/Cargo.toml; do
+    for manifest in {.,compare,examples/read_heavy_cache,tests/bounds}/Cargo.toml loom-tests/Cargo.toml schedule-tests/Cargo.toml fuzz/Cargo.toml; do
         cargo fmt --check --manifest-path "$manifest"
     done
     rustfmt --check --edition 2024 {loom,schedule}-tests/library/build.rs

@@ -33,6 +33,7 @@ mod workloads;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -44,7 +45,7 @@ use options::{Keys, Options, known};
 use progress::Progress;
 use report::Report;
 use requests::Requests;
-use runner::Contestant;
+use runner::{Contestant, Turn};
 use table::Table;
 use workloads::{Context, Setting, Workload};
 
@@ -64,6 +65,12 @@ fn main() -> ExitCode {
             "string" => workloads::child(&peers::all::<String, u64>(), rest),
             _ => workloads::child(&peers::all::<u64, [u64; 8]>(), rest),
         }
+        return ExitCode::SUCCESS;
+    }
+    if let [first, map, count] = &arguments[..]
+        && first == READS_OF
+    {
+        reads_of(map, count.parse().expect("a number of reads"));
         return ExitCode::SUCCESS;
     }
     let options = Options::parse();
@@ -88,6 +95,24 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The first argument of a process that `compare/shared-lines.sh` watches.
+const READS_OF: &str = "--reads-of";
+
+/// So many reads of one map, and as little else as possible.
+fn reads_of(map: &str, count: usize) {
+    let contestants = peers::all::<u64, u64>();
+    let found = contestants.iter().find(|contestant| contestant.name == map);
+    let contestant = found.expect("the script knows the maps");
+    let entries = draw::entries(64);
+    let map = contestant.filled(&entries);
+    let stop = AtomicBool::new(false);
+    let turn = Turn {
+        stop: &stop,
+        operations: count,
+    };
+    assert_eq!(map.read(&entries, &turn).hits, count as u64);
 }
 
 enum Failure {
@@ -116,7 +141,8 @@ fn run<K: Key, V: Value>(options: &Options, words: String) -> Result<(), Failure
     if !options.only.is_empty() {
         workloads.retain(|workload| options.only.iter().any(|name| name == workload.name));
     }
-    if let Some(folder) = &options.save {
+    let save = options.save.as_deref().map(at_root);
+    if let Some(folder) = &save {
         save::prepare(folder).map_err(Failure::Call)?;
     }
     let all = plan(&mut setting, &workloads, options);
@@ -142,7 +168,7 @@ fn run<K: Key, V: Value>(options: &Options, words: String) -> Result<(), Failure
     let folder = target().join("compare");
     report.write(&folder).map_err(Failure::Run)?;
     println!("The whole report: {}", folder.join("report.html").display());
-    if let Some(folder) = &options.save {
+    if let Some(folder) = &save {
         save::save(&report, folder).map_err(Failure::Run)?;
         println!("Saved in {}", folder.display());
     }
@@ -171,7 +197,7 @@ fn setting(options: &Options, machine: &Machine) -> Result<Setting, String> {
         numbers.dedup();
         if numbers.is_empty() { default } else { numbers }
     };
-    let requests = Requests::load(options.trace.as_ref())?;
+    let requests = Requests::load(options.trace.as_deref().map(at_root))?;
     Ok(Setting {
         cores,
         threads: given(&options.threads, threads),
@@ -251,6 +277,10 @@ fn measure<K: Key, V: Value>(
 
 /// Where cargo builds.
 fn target() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from)
+    at_root(&env::var_os("CARGO_TARGET_DIR").map_or("target".into(), PathBuf::from))
+}
+
+/// A path from the root of the repository: cargo starts a bench in the folder of its package.
+fn at_root(path: &Path) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }

@@ -51,11 +51,13 @@ pub struct Options {
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub only: Vec<String>,
 
-    /// Requests to replay: a text file with one key a line [default: a sample of a Twitter cache]
+    /// Requests to replay: a text file with one key a line; a relative path begins at the root of the
+    /// repository [default: a sample of a Twitter cache]
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
 
-    /// Also writes the pictures, the tables and the results into this folder
+    /// Also writes the pictures, the tables and the results into this folder; a relative path begins at
+    /// the root of the repository
     #[arg(long, value_name = "DIR")]
     pub save: Option<PathBuf>,
 

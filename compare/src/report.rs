@@ -61,7 +61,7 @@ impl Report<'_> {
     }
 
     pub fn json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("names and numbers can be written") + "\n"
+        serde_json::to_string(self).expect("names and numbers can be written") + "\n"
     }
 
     /// The page.

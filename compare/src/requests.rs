@@ -23,9 +23,9 @@ pub struct Requests {
 
 impl Requests {
     /// Of the file, or of the sample.
-    pub fn load(file: Option<&PathBuf>) -> Result<Self, String> {
+    pub fn load(file: Option<PathBuf>) -> Result<Self, String> {
         match file {
-            Some(file) => Self::of_lines(file),
+            Some(file) => Self::of_lines(&file),
             None => Self::sample(),
         }
     }
