@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use splitmap::Reclaimer;
+
+use super::R;
 use super::maps::{HashMap, builder};
 
 #[test]
@@ -126,7 +129,9 @@ fn an_empty_map_is_filled_at_once() {
             assert_eq!(map.len() as u64, if round == 2 { keys } else { 0 });
         }
         drop(map);
-        assert_eq!(Arc::strong_count(&value), 1);
+        if R::DRAINS {
+            assert_eq!(Arc::strong_count(&value), 1);
+        }
     }
 }
 
