@@ -138,29 +138,3 @@ fn what_comes_after_the_end_is_left_where_it_is() {
     assert_eq!(values.collect::<Vec<_>>(), [Some(&"1")]);
     assert_eq!(keys.next(), Some(Some(&"b")));
 }
-
-/// An iterator that panics when it has given five entries.
-fn gives_five() -> impl Iterator<Item = (u64, u64)> {
-    (0..).map(|key| {
-        if key == 5 {
-            std::panic::resume_unwind(Box::new("on purpose"));
-        }
-        (key, key)
-    })
-}
-
-#[test]
-fn what_was_given_before_a_panic_is_inserted() {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-
-    let extended: HashMap<u64, u64> = builder().build();
-    let panics = AssertUnwindSafe(|| (&extended).extend(gives_five()));
-    assert!(catch_unwind(panics).is_err());
-    let inserted: HashMap<u64, u64> = builder().build();
-    let panics = AssertUnwindSafe(|| inserted.pin().insert_many(gives_five()));
-    assert!(catch_unwind(panics).is_err());
-    for map in [extended, inserted] {
-        assert_eq!(map.len(), 5);
-        assert!((0..5).all(|key| map.get_cloned(&key) == Some(key)));
-    }
-}
