@@ -50,9 +50,14 @@ for document in docs/GUARANTEES.md docs/ORDERINGS.md docs/RECLAMATION.md docs/AL
     done < <(grep -oE '`[a-z][0-9]+_[a-z0-9_]*`|`[a-z]+_[a-z0-9_]+\*`' "$document" | tr -d '`*' | sort -u)
 done
 
-# Each planted bug names a model that is there.
+# Each planted bug names a model that is there, or a test.
 for file in loom-tests/mutants/*.mutant; do
     model=$(sed -n 's/^model: *//p' "$file")
+    test=$(sed -n 's/^test: *//p' "$file")
+    if [ -n "$test" ]; then
+        [ -e "tests/${test%%::*}.rs" ] && grep -Fxq "${test##*::}" <<<"$tests" || missing "$file" "the test $test"
+        continue
+    fi
     grep -q "fn ${model#*::}()" "loom-tests/tests/${model%%::*}.rs" || missing "$file" "the model $model"
     [ -e "$(sed -n 's/^file: *//p' "$file")" ] || case $file in *loom-*) ;; *) missing "$file" 'its source file' ;; esac
 done

@@ -5,13 +5,12 @@
 
 mod scenario;
 
-use std::hash::{BuildHasherDefault, DefaultHasher};
-
 use scenario::*;
 use splitmap::Cursor;
 
 /// A hasher without a seed: every execution has to take the same steps.
-type Hasher = BuildHasherDefault<DefaultHasher>;
+#[cfg(not(splitmap_doubling))]
+type Hasher = std::hash::BuildHasherDefault<std::hash::DefaultHasher>;
 
 /// x1: retain all but 9 // insert 10 right behind it, by which the mark is lost // get 9. When `retain`
 /// returns, 9 is gone, and nothing of it lingers in the list.
