@@ -47,7 +47,7 @@ where
             let node = match decide(seen.map(entry), &mut blank) {
                 Decision::Put(value) => {
                     let key = blank.key.take().unwrap_or_else(|| own(seen));
-                    Node::new(hash, key, value)
+                    Node::new(Node::vacant(), hash, key, value)
                 }
                 Decision::PutUnused => blank.unused.take().expect("it is there"),
                 Decision::Leave(answer) => return Compute::Aborted(answer),

@@ -203,7 +203,7 @@ where
         seen: &'g Node<K, V>,
         guard: &'g impl Guard<R>,
     ) -> Result<&'g Node<K, V>, ChangedError<'g, K, V>> {
-        let node = Node::new(hash, key, value);
+        let node = Node::new(Node::vacant(), hash, key, value);
         self.exchange(seen, node, guard).map_err(|(current, node)| {
             let (key, not_inserted) = node.into_entry();
             ChangedError {

@@ -188,7 +188,8 @@ where
 {
     fn put(self, value: V) -> (Option<&'g Node<K, V>>, &'g Node<K, V>) {
         let key = self.key.into();
-        self.map.put(Node::new(self.hash, key, value), self.guard)
+        self.map
+            .put(Node::new(Node::vacant(), self.hash, key, value), self.guard)
     }
 }
 

@@ -385,9 +385,11 @@ where
         value: V,
         guard: &'g impl Guard<R>,
     ) -> Option<&'g V> {
-        let old = self.write(guard, |table, pinned| {
-            table.insert(hash, key, value, pinned)
-        });
+        let old = if const { is_large::<V>() } {
+            self.insert_large(hash, key, value, guard)
+        } else {
+            self.insert_small(hash, key, value, guard)
+        };
         old.map(Node::value)
     }
 

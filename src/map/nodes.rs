@@ -17,6 +17,33 @@ where
     S: BuildHasher,
     R: Reclaimer,
 {
+    /// The core's `insert`, which makes the node in memory of this thread's, if it has some.
+    #[inline]
+    pub(super) fn insert_small<'g>(
+        &'g self,
+        hash: u64,
+        key: K,
+        value: V,
+        guard: &'g impl Guard<R>,
+    ) -> Option<&'g Node<K, V>> {
+        self.write(guard, |table, pinned| {
+            table.insert(hash, key, value, pinned)
+        })
+    }
+
+    /// As `insert_small`, for a large value. Never inlined: its copies are its own.
+    #[inline(never)]
+    pub(super) fn insert_large<'g>(
+        &'g self,
+        hash: u64,
+        key: K,
+        value: V,
+        guard: &'g impl Guard<R>,
+    ) -> Option<&'g Node<K, V>> {
+        self.put(Node::new(Node::vacant(), hash, key, value), guard)
+            .0
+    }
+
     /// As `try_insert_hashed`, for a large value. Never inlined: its copies are its own.
     #[inline(never)]
     pub(super) fn try_insert_large<'g>(
@@ -33,7 +60,7 @@ where
                 current: node.value(),
             });
         }
-        self.insert_absent(Node::new(hash, key, value), guard)
+        self.insert_absent(Node::new(Node::vacant(), hash, key, value), guard)
             .map_err(|(present, node)| {
                 let (key, not_inserted) = node.into_entry();
                 OccupiedError {
@@ -56,7 +83,7 @@ where
         if let Some(node) = self.find_hashed(hash, &key, guard) {
             return (node, false);
         }
-        match self.insert_absent(Node::new(hash, key, make()), guard) {
+        match self.insert_absent(Node::new(Node::vacant(), hash, key, make()), guard) {
             Ok(node) => (node, true),
             Err((node, _)) => (node, false),
         }

@@ -43,8 +43,14 @@ where
     /// [`iter`](Self::iter) yields them.
     fn clone(&self) -> Self {
         let guard = self.guard();
-        let copy =
-            |node: &Node<K, V>| Node::new(node.hash(), node.key().clone(), node.value().clone());
+        let copy = |node: &Node<K, V>| {
+            Node::new(
+                Node::vacant(),
+                node.hash(),
+                node.key().clone(),
+                node.value().clone(),
+            )
+        };
         let nodes = self
             .table
             .walk(0, usize::MAX, self.protected(&guard))

@@ -41,7 +41,9 @@ impl<K: Eq, V, M: Default> Entries<K, V, M> {
     pub(crate) fn push(&mut self, hash: u64, key: K, value: V) {
         match self {
             Entries::Small(sorter) => sorter.push(hash, (key, value)),
-            Entries::Large(sorter) => sorter.push(hash, Node::new(hash, key, value)),
+            Entries::Large(sorter) => {
+                sorter.push(hash, Node::new(Node::vacant(), hash, key, value))
+            }
         }
     }
 
@@ -50,7 +52,7 @@ impl<K: Eq, V, M: Default> Entries<K, V, M> {
         match self {
             Entries::Small(sorter) => {
                 let sorted = sorter.sorted(keeps, |one, other| one.0 == other.0);
-                let node = |(hash, (key, value))| Node::new(hash, key, value);
+                let node = |(hash, (key, value))| Node::new(Node::vacant(), hash, key, value);
                 sorted.into_iter().map(node).collect()
             }
             Entries::Large(sorter) => {

@@ -31,18 +31,9 @@ pub(crate) struct Node<K, V, M = ()> {
 }
 
 impl<K, V, M: Default> Node<K, V, M> {
-    /// A node that nobody can reach yet.
-    ///
-    /// # Panics
-    ///
-    /// If the allocator's address does not fit a link; the entry is dropped then.
-    pub(crate) fn new(hash: u64, key: K, value: V) -> Box<Self> {
-        Self::new_in(Self::vacant(), hash, key, value)
-    }
-
-    /// As `new`, in memory for a node.
-    #[inline(always)]
-    pub(crate) fn new_in(
+    /// A node that nobody can reach yet, in memory for one.
+    #[inline]
+    pub(crate) fn new(
         mut memory: Box<MaybeUninit<Self>>,
         hash: u64,
         key: K,

@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn a_table_is_divided_down_to_its_buckets() {
         for entries in [1_u64, 17, 1_000] {
-            let nodes = (0..entries).map(|key| Node::new(key << 54, key, 0_u64));
+            let nodes = (0..entries).map(|key| Node::new(Node::vacant(), key << 54, key, 0_u64));
             let mut state: State<Node<u64, u64>> = build::state(0, nodes.collect());
             let buckets = state.view().order().buckets();
             let parts = split_up(PartMut::all(&mut state), PartMut::split);

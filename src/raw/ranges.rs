@@ -175,7 +175,7 @@ pub(in crate::raw) mod tests {
         // Each twice: of different keys.
         let hashes: Vec<u64> = ends.flat_map(|hash| [hash, hash]).collect();
         let nodes = hashes.iter().zip(0..);
-        let nodes = nodes.map(|(&hash, key)| Node::new(hash, key, hash));
+        let nodes = nodes.map(|(&hash, key)| Node::new(Node::vacant(), hash, key, hash));
         let state = build::state(0, nodes.collect());
         assert!(buckets(&state) >= 64);
         let ranges = ranges(&state).into_iter();

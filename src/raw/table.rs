@@ -142,7 +142,7 @@ where
         K: Eq,
         M: Default,
     {
-        let node = Node::new_in(retired::vacant(pinned), hash, key, value);
+        let node = Node::new(retired::vacant(pinned), hash, key, value);
         self.put(node, pinned).0
     }
 

@@ -145,7 +145,7 @@ where
         match (self.decide)(node, &mut self.blank) {
             Decision::Put(value) => {
                 let key = self.blank.key.take().expect("it is in no node");
-                Plan::Put(Node::new_in(vacant(), self.hash, key, value))
+                Plan::Put(Node::new(vacant(), self.hash, key, value))
             }
             Decision::PutUnused => Plan::Put(self.blank.unused.take().expect("it is there")),
             Decision::Remove => Plan::Remove,
@@ -192,7 +192,7 @@ where
         let made = put.or_else(|| {
             let (key, make) = self.given.take()?;
             let value = make();
-            Some(Node::new_in(vacant(), self.hash, key, value))
+            Some(Node::new(vacant(), self.hash, key, value))
         });
         made.map_or(Plan::Leave, Plan::Put)
     }
