@@ -141,7 +141,7 @@ unsafe impl Reclaimer for Model {
         usize::try_from(open(&store.0).entries).unwrap_or(0)
     }
 
-    unsafe fn place<'p>(_: &'p Store, _: &Pin) {}
+    unsafe fn place(_: &Store, _: &Pin) {}
 
     unsafe fn retire<D: Dispose>(store: &Store, _: &Pin, (): (), address: *mut ()) {
         // Fence: see `enter`.

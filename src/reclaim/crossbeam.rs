@@ -66,7 +66,7 @@ unsafe impl Reclaimer for Crossbeam {
         counter.len()
     }
 
-    unsafe fn place<'p>(_: &'p Counter, _: &epoch::Guard) {}
+    unsafe fn place(_: &Counter, _: &epoch::Guard) {}
 
     unsafe fn retire<D: Dispose>(_: &Counter, pin: &epoch::Guard, (): (), object: *mut ()) {
         let parcel = Parcel(object);

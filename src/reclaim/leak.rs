@@ -43,7 +43,7 @@ unsafe impl Reclaimer for Leak {
         counter.len()
     }
 
-    unsafe fn place<'p>(_: &'p Counter, (): &()) {}
+    unsafe fn place(_: &Counter, (): &()) {}
 
     unsafe fn retire<D: Dispose>(_: &Counter, (): &(), (): (), _: *mut ()) {}
 

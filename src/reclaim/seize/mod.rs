@@ -391,7 +391,7 @@ unsafe impl Reclaimer for Seize {
         store.heart.get().map_or(0, |heart| heart.entries.len())
     }
 
-    unsafe fn place<'p>(_: &'p Store, _: &Pin) {}
+    unsafe fn place(_: &Store, _: &Pin) {}
 
     unsafe fn retire<D: Dispose>(_: &Store, pin: &Pin, (): (), object: *mut ()) {
         let heart = pin.heart;
