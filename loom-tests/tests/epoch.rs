@@ -866,10 +866,7 @@ fn spare_and_flush() {
             (0..3).for_each(|_| assert!(world.advance()));
             owner.pin().tick();
             assert!(entry.is_freed());
-            let (was_taken, ()) = duel(
-                move || owner.pin().use_spare(),
-                || flushing.flush(),
-            );
+            let (was_taken, ()) = duel(move || owner.pin().use_spare(), || flushing.flush());
             seen.record(if was_taken { "taken" } else { "given back" });
             world.end();
         });
