@@ -1,11 +1,11 @@
-//! Epoch-based reclamation of our own: a reader pays two plain stores, and never runs a destructor.
+//! The crate's own epoch-based reclamation: a reader pays two plain stores, and never runs a destructor.
 //!
 //! ```text
 //! thread     this thread's slot                       (the only file that knows thread-locals)
-//! handles    slots in hand instead, for models        (under `cfg(splitmap_loom)` alone)
+//! handles    explicit slots instead, for models       (only under `cfg(splitmap_loom)`)
 //! haul       a flush                                  window   what a write does once in 128 times
 //! store      the garbage of one map: retire, tick, drop
-//! bag        the garbage of one participant in it, and who may touch that
+//! bag        the garbage of one participant in it, and its owner
 //! registry   the participants, and when the epoch may advance
 //! enrolled   the maps that `flush_all` flushes
 //! slot       the place of a participant, and a pin on it
@@ -34,8 +34,8 @@ mod window;
 
 use crate::sync::{MODELLED, SCHEDULED};
 
-/// At every write of this number a thread frees something, and looks whether a window is over, to spare
-/// the others.
+/// A thread frees something, and checks whether a window is over, only at every write of this number:
+/// the others stay cheap.
 const LOOK: u64 = if MODELLED || SCHEDULED { 1 } else { 8 };
 
 #[cfg(not(splitmap_loom))]
@@ -79,8 +79,8 @@ mod back_end {
 
     impl Sealed for Epoch {}
 
-    // SAFETY: `docs/RECLAMATION.md` proves it: what is unlinked and then stamped `e` is freed by
-    // nobody before the epoch is `e + 3`, and no pin that could reach it lasts until then. All pins
+    // SAFETY: `docs/RECLAMATION.md` proves it: no thread frees what is unlinked and then stamped `e`
+    // before the epoch is `e + 3`, and no pin that could reach it lasts until then. All pins
     // are in the one registry of the process.
     unsafe impl Reclaimer for Epoch {
         const DRAINS: bool = true;
