@@ -57,14 +57,14 @@ mod back_end {
     use crate::reclaim::{Dispose, Reclaim, ReclaimOwned, Reclaimer};
     use crate::stats::Stats;
 
-    /// Our own reclamation, by epochs: the default.
+    /// The crate's own reclamation, by epochs: the default.
     ///
     /// | | |
     /// |---|---|
-    /// | types | any `K` and `V`: borrowed ones too, and if the map stays on one thread such that cannot be sent |
+    /// | types | any `K` and `V`: they may borrow, and need not be `Send` if the map stays on one thread |
     /// | retired entries | freed by threads that hold the map: a few at the end of a write, all that no guard can see by [`flush`](crate::HashMap::flush), the rest when the map is dropped |
-    /// | a destructor that panics | comes out of the write, `flush` or drop that ran it; nothing else is lost, and a write of one key is complete |
-    /// | pinning | two plain stores; wait-free, and runs no destructor. (Without membarrier(2), so off Linux or where it is refused: and a fence.) A thread's first claims a place; the first of the process registers for membarrier, which may take milliseconds |
+    /// | a destructor that panics | propagates out of the write, `flush` or drop that ran it; nothing else is lost, and a write of one key is complete |
+    /// | pinning | two plain stores; wait-free, and runs no destructor. (Without membarrier(2), so off Linux or where it is refused, also a fence.) A thread's first pin claims a place; the first pin of the process registers for membarrier, which may take milliseconds |
     /// | owned guards | yes |
     /// | `get` | wait-free, within the bound of guarantee A |
     #[derive(Debug)]
