@@ -1,7 +1,7 @@
-//! A write of one key: the one loop of all that insert, replace and remove, and how each ends.
+//! A write of one key: the loop of all operations that insert, replace or remove, and its end.
 //!
-//! Search, decide, one compare-and-swap; if that fails, search again. What was decided for a node
-//! still stands when something else has changed there; it is decided anew only for another node.
+//! Search, decide, one compare-and-swap; if that fails, search again. A decision for a node still
+//! stands if something else has changed there; only for another node the write decides anew.
 
 #![forbid(unsafe_code)]
 
@@ -17,10 +17,10 @@ use crate::raw::section::{Find, Replaced, Section};
 use crate::raw::state::View;
 use crate::reclaim::Reclaimer;
 
-/// Whether writers resize the table by themselves. A model says when.
+/// Whether writers resize the table by themselves. A model decides when.
 const AUTOMATIC: bool = !MODELLED;
 
-/// Of how many writes one looks at the length, at the most, and in a large table.
+/// One write in so many looks at the length: in a small table, and (`RARE`) in a large one.
 const LOOK: u64 = 4;
 const RARE: u64 = 64;
 
@@ -34,7 +34,7 @@ pub(crate) enum Plan<K, V, M> {
     Leave,
 }
 
-/// What a write came to.
+/// The result of a write.
 pub(crate) enum Outcome<'g, K, V, M> {
     Inserted(&'g Node<K, V, M>),
     Replaced(Replaced<'g, Node<K, V, M>>),
@@ -43,13 +43,13 @@ pub(crate) enum Outcome<'g, K, V, M> {
     Left(Option<&'g Node<K, V, M>>),
 }
 
-/// What a turn of a write begins with.
+/// What an attempt of a write begins with.
 struct Turn<'g, K, V, M> {
     view: View<'g, Node<K, V, M>>,
     plan: Option<Plan<K, V, M>>,
     /// What `plan` was decided for.
     seen: *const Node<K, V, M>,
-    /// A search has retired what others have marked.
+    /// A search has retired nodes that other threads have marked.
     retired: bool,
 }
 
@@ -63,13 +63,13 @@ impl<K, V, M> Turn<'_, K, V, M> {
     }
 }
 
-/// A turn that came to nothing.
+/// An attempt that failed.
 struct Failed<'g, K, V, M> {
-    /// The next one.
+    /// The next attempt.
     turn: Turn<'g, K, V, M>,
-    /// Where another write has come between: the node of the key, if it was present.
+    /// If another write came first: the node of the key, if it was present.
     at: Option<Option<&'g Node<K, V, M>>>,
-    /// A key that was compared and is another; or null.
+    /// A key that was compared and differs; or null.
     other: *const K,
 }
 
@@ -93,10 +93,10 @@ pub(crate) trait Change<'g, K, V, M> {
     ) -> Plan<K, V, M>;
 }
 
-/// Whether the write that is counted by `clock` looks at the length: so many that a small table is
-/// not overrun, one in a quarter of the buckets; and so few that the look, which reads a counter for
-/// each participant, costs a write next to nothing. The first write of a thread does, and some of its
-/// next ones, at powers of two, since many threads may each write little.
+/// Whether the write that `clock` counts looks at the length. Enough writes do that a small table is
+/// not overrun: one in a quarter of the buckets. And few enough that the look, which reads a counter
+/// for each participant, costs a write next to nothing. The first write of a thread does, and some of
+/// its next ones, at powers of two, since many threads may each write little.
 #[inline(never)]
 fn looks(clock: u64, order: Order, participants: impl FnOnce() -> usize) -> bool {
     let is_at = |period: usize| clock & (period as u64 - 1) == 0;
@@ -141,7 +141,7 @@ where
         self.change_anyway(hash, again, change)
     }
 
-    /// As `change`, where a resize is under way, or another thread has come between.
+    /// As `change`, where a resize is under way, or another thread has interfered.
     #[cold]
     #[inline(never)]
     fn change_anyway<C: Change<'g, K, V, M>>(
@@ -170,8 +170,8 @@ where
         }
     }
 
-    /// Decides for what a search has found, and does it, if nothing has changed there. Else what the
-    /// next turn begins with.
+    /// Decides for what a search has found, and does it, if nothing has changed there. Otherwise
+    /// returns what the next attempt begins with.
     #[inline(always)]
     fn turn<C: Change<'g, K, V, M>>(
         &self,
@@ -211,7 +211,7 @@ where
                 Err(new) => Plan::Put(new),
             },
             (Plan::Put(new), Find::Absent(_)) if view.is_empty() => {
-                // The first write of the map: what was found is in no table of its own.
+                // The first write of the map: the search was in the static table of empty maps.
                 self.state.occupied();
                 Plan::Put(new)
             }
@@ -249,11 +249,11 @@ where
         })
     }
 
-    /// Makes a write that has failed at `node` watch what its own thread does in the next turn.
+    /// Makes a write that has failed at `node` watch what its own thread does in the next attempt.
     ///
     /// # Panics
     ///
-    /// If its own thread has been why it failed, once too often.
+    /// If its own thread made it fail once too often.
     #[cold]
     fn watch(
         self,
@@ -271,8 +271,8 @@ where
         }
     }
 
-    /// The end of a write that changed nothing. If it has cleaned up after others, that counts: else
-    /// nobody would free what it retired.
+    /// The end of a write that changed nothing. If it has cleaned up after others, that counts:
+    /// otherwise no thread would free what it retired.
     pub(crate) fn changed_nothing(self, retired: bool) {
         if retired {
             self.pinned
@@ -298,8 +298,8 @@ where
 
     /// Carries a resize on that is under way, and begins one if the length asks for it.
     ///
-    /// After any kind of write: every n-th one may happen to be another than the kind that asks for
-    /// it.
+    /// After any kind of write: every n-th write may never be of the kind that makes a resize
+    /// necessary.
     #[inline(never)]
     fn carry_on(&self, view: View<'g, Node<K, V, M>>, clock: u64) {
         if view.is_busy() {
@@ -310,23 +310,23 @@ where
         }
     }
 
-    /// Whether the write that is counted by `clock` looks at the length. Nearly always by two tests.
+    /// Whether the write that `clock` counts looks at the length. Two tests nearly always decide.
     #[inline(always)]
     fn looks(&self, view: View<'g, Node<K, V, M>>, clock: u64) -> bool {
         let may_look = clock & (LOOK - 1) == 0
             && (clock < RARE || clock & (RARE - 1) == 0 || {
-                // A table with fewer buckets is looked at more often.
+                // In a table with fewer buckets more writes look.
                 view.order().buckets() < 4 * RARE as usize
             });
         let participants = || self.pinned.protected().participants().unwrap_or(0);
         may_look && looks(clock, view.order(), participants)
     }
 
-    /// Shrinks the table to where it has room for its entries, as after a write that removed many.
+    /// Shrinks the table until it fits its entries, as after a write that removed many.
     pub(crate) fn fit_to_entries(self) {
         if AUTOMATIC {
             let has_resized = self.fit(|| crate::raw::resize::with_room(self.pinned.len()));
-            // Tables that were replaced may wait.
+            // Replaced tables may wait to be freed.
             self.changed_nothing(has_resized);
         }
     }

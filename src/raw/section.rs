@@ -1,5 +1,5 @@
-//! A writer's list: all entries of the map, and the heads between them, sorted by hash. One search;
-//! and every compare-and-swap story of a node is told here.
+//! A writer's list: all entries of the map, and the heads between them, sorted by hash. This
+//! file has the one search of writers, and every compare-and-swap in the life of a node.
 //!
 //! # Invariant
 //!
@@ -24,11 +24,11 @@
 //! # Presence bits
 //!
 //! A bit is set before the node can be reached, in the last head that the search has passed. If that
-//! head turns out to be closed, emptied or frozen, it does not speak for the place any more, and the
-//! search is made again. Bits are dropped in one place only: where a node is linked behind an empty
-//! head that is its bucket's own, ready, in a state that has not changed and is not SLOW. An unlink
-//! that empties a head keeps its bits, since while a resize is under way nodes behind another head
-//! may rely on them.
+//! head turns out to be closed, emptied or frozen, it may no longer be the nearest head of the place,
+//! and the writer searches again. Bits are dropped in one place only: where a node is linked behind
+//! an empty head that is its bucket's own, ready, in a state that has not changed and is not SLOW.
+//! An unlink that empties a head keeps its bits, since while a resize is under way nodes behind
+//! another head may rely on them.
 //!
 //! # Linearization
 //!
@@ -82,24 +82,24 @@ pub(crate) struct Replaced<'g, N> {
 pub(crate) struct Found<'g, N> {
     cursor: Cursor<'g, N>,
     pub(crate) node: &'g N,
-    /// What the node's link held, unmarked.
+    /// The unmarked word of the node's link.
     next: Word<'g, N>,
 }
 
-/// What a search for a key came to.
+/// The result of a search for a key.
 pub(crate) enum Find<'g, N> {
     Found(Found<'g, N>),
     /// No unmarked node has the key; one may be linked here, at the front of its hash's run.
     Absent(Cursor<'g, N>),
 }
 
-/// What a search for a key came to, and whether it has retired something on its way.
+/// The result of a search for a key, and whether it has retired something on its way.
 pub(crate) struct Searched<'g, N> {
     pub(crate) find: Find<'g, N>,
     pub(crate) retired: bool,
 }
 
-/// Where a walk stands, and the view that it goes by.
+/// Where a walk stands, and the view that it uses.
 pub(crate) struct Position<'g, N: Linked> {
     view: View<'g, N>,
     cursor: Cursor<'g, N>,
@@ -121,7 +121,7 @@ impl<'g, N: Linked> Position<'g, N> {
     }
 }
 
-/// What a search goes to.
+/// The goal of a search.
 trait Goal<'g, N: Linked>: Copy {
     /// The next head after the own head of a bucket is the end, if the state has not changed.
     const ENDS_AT_HEAD: bool;
@@ -229,10 +229,10 @@ impl<'s, 'g, K, V, M, R> Section<'s, 'g, K, V, M, R>
 where
     R: Reclaimer,
 {
-    /// As `find`, where no resize is under way, and nothing stands before the place but unmarked nodes
-    /// of other hashes: nearly always. Elsewhere an error: a key that was compared and is another, or
-    /// null. Where a place is of no use without the key, the head's presence bits may say that it is
-    /// absent.
+    /// As `find`, where no resize is under way, and only unmarked nodes of other hashes stand before
+    /// the place: nearly always. Elsewhere an error: a key that was compared and differs, or null.
+    /// If the caller needs no place without the key, the head's presence bits may show that the
+    /// key is absent.
     #[inline(always)]
     pub(crate) fn find_undisturbed(
         view: View<'g, Node<K, V, M>>,
@@ -391,7 +391,7 @@ where
     /// goal.
     ///
     /// Everything it passes was unmarked when passed: marked nodes are unlinked and retired on the
-    /// way, frozen heads unlinked; where another thread was faster it starts again.
+    /// way, frozen heads unlinked. If another thread was faster, it starts again.
     #[inline]
     fn search<G: Goal<'g, Node<K, V, M>>>(
         self,
@@ -509,7 +509,7 @@ where
         true
     }
 
-    /// Links a node at a place that a search found. It comes back if the place has changed.
+    /// Links a node at a place that a search found. Returns the node if the place has changed.
     ///
     /// See the file's header for the presence bit. Behind a head it is set in one compare-and-swap
     /// with the link.
@@ -537,8 +537,8 @@ where
         cursor.prev.publish(cursor.word, node, Presence::NONE)
     }
 
-    /// Puts `node` in the place of a node with its key, which is unlinked when this returns. `node`
-    /// comes back if the old one has changed.
+    /// Replaces a node with the same key by `node`; the old one is unlinked when this returns. Returns
+    /// `node` if the old one has changed.
     #[inline(always)]
     pub(crate) fn replace(
         &self,
@@ -594,8 +594,8 @@ where
         }
     }
 
-    /// Unlinks every marked node of a hash: whatever of this thread's was marked cannot be reached
-    /// when this returns.
+    /// Unlinks every marked node of a hash: when this returns, no node that this thread has marked
+    /// can be reached.
     #[cold]
     #[inline(never)]
     fn clean(&self, hash: u64) {

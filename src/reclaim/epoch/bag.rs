@@ -1,25 +1,25 @@
-//! A bag: what one participant has retired for one map, and who may touch it.
+//! A bag: what one participant has retired for one map, and which threads may use it.
 //!
-//! # Whose bag it is
+//! # Ownership
 //!
-//! A bag belongs to whoever is pinned on the slot with its number. Others may take its garbage when
-//! nobody is: they raise `taken`, execute a heavy fence, and look at the slot.
+//! A bag belongs to the thread that is pinned on the slot with its number. While no thread is, others
+//! may take its garbage: they raise `taken`, execute a heavy fence, and look at the slot.
 //!
 //! * If the owner's pin (its light fence) comes first, the other sees it pinned, and gives up; or
 //!   it sees a later end of that pin, and has acquired it: that section is over.
 //! * If the heavy fence comes first, the owner sees `taken` when it looks, for as long as it is
 //!   raised, and touches nothing: it puts its garbage beside the bags, as a parcel.
 //!
-//! The owner never waits, and pays one load. While the flag is raised it frees nothing; if it stays
-//! raised, because its thread died in between, others have to, by what they do at the end of their
-//! windows, or by `flush`.
+//! The owner never waits, and pays one load. While the flag is raised it frees nothing. If the flag
+//! stays raised, because the thread that raised it died, other threads free the owner's garbage, at
+//! the end of their windows or by `flush`.
 //!
 //! # The allocator
 //!
 //! The global allocator may use the map that calls it, and so may come back to the very bag for
 //! which it is called. So **nothing is allocated or freed while contents are borrowed**. What needs
 //! the allocator takes the garbage out of the bag ([`Bag::rework`]), and puts it back afterwards:
-//! the allocator's own operations meet a bag that is whole, and has no garbage.
+//! the allocator's own operations find a consistent bag without garbage.
 
 use std::ptr::NonNull;
 
@@ -42,12 +42,12 @@ fn budget(over: usize) -> usize {
 
 #[repr(align(128))]
 pub struct Bag {
-    /// Somebody may have the contents who is not pinned on the slot.
+    /// A thread that is not pinned on the slot may have the contents.
     taken: AtomicBool,
-    /// Destructors of this bag's garbage are running: no more are started on top of them. Used by
-    /// whoever is pinned on the slot alone, whoever has the contents.
+    /// Destructors of this bag's garbage are running: no more are started on top of them. Only the
+    /// thread that is pinned on the slot uses it, even while another thread has the contents.
     is_freeing: AtomicBool,
-    /// The next write is to attend to the garbage, whatever its number. Used as `is_freeing`.
+    /// The next write attends to the garbage, whatever its number. Used as `is_freeing`.
     is_asked: tally::AtomicBool,
     pub(super) count: Count,
     pub(super) pending: Pending,
@@ -85,7 +85,7 @@ impl Contents {
 }
 
 impl Pending {
-    /// What was done before, in the sense of the memory model, is seen.
+    /// Sees every object whose retirement happened before.
     pub(super) fn is_some(&self) -> bool {
         // Relaxed: a statistic.
         self.objects.load(Ordering::Relaxed) > 0
@@ -115,7 +115,7 @@ impl Bag {
         }
     }
 
-    /// Whether the next write is to attend to the garbage, whatever its number: the epoch has gone on,
+    /// Whether the next write attends to the garbage, whatever its number: the epoch has gone on,
     /// or this thread has retired much in many maps.
     #[inline(always)]
     pub(super) fn is_asked(&self) -> bool {
@@ -166,7 +166,7 @@ impl Bag {
     ///
     /// # Safety
     ///
-    /// Nobody else has access.
+    /// No other thread has access.
     pub(super) unsafe fn empty(&self) -> (Garbage, Spare) {
         let take = |contents: &mut Contents| {
             let taken = contents.take();
@@ -235,8 +235,8 @@ impl Bag {
         if self.taken.load(Ordering::Acquire) {
             return None;
         }
-        // SAFETY: by the file's header, nobody else has access for as long as the thread is
-        // pinned: the heavy fence of whoever raises `taken` now comes after our light one.
+        // SAFETY: by the file's header, no other thread has access as long as this thread is
+        // pinned: if a thread raises `taken` now, its heavy fence comes after our light one.
         Some(unsafe { self.contents.with(access) })
     }
 }
@@ -249,15 +249,15 @@ pub(super) struct Taken<'b> {
 
 impl<'b> Taken<'b> {
     pub(super) fn raise(index: usize, bag: &'b Bag) -> Option<Self> {
-        // Acquire: pairs with the Release in `drop`; goes on after whoever had it raised before.
-        // Relaxed: somebody else has it raised.
+        // Acquire: pairs with the Release in `drop`; sees what the thread did that raised it before.
+        // Relaxed: another thread has it raised.
         let raise = bag
             .taken
             .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
         raise.ok().map(|_| Taken { bag, index })
     }
 
-    /// What is in the bag, if nobody is pinned on its slot.
+    /// Takes what is in the bag, if no thread is pinned on its slot.
     ///
     /// # Safety
     ///
@@ -327,7 +327,7 @@ pub(super) unsafe fn free<D: Dispose>(bag: &Bag, over: usize) {
         };
         // SAFETY: as above.
         if unsafe { bag.with(keep) } != Some(true) {
-            // SAFETY: from `empty`, and kept by nobody.
+            // SAFETY: from `empty`, and not kept anywhere.
             unsafe { D::release(memory) };
         }
     }

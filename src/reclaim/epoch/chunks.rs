@@ -97,7 +97,7 @@ impl<T, const FIRST: usize> Chunks<T, FIRST> {
         let ours = Box::into_raw(ours);
         let null = ptr::null_mut();
         // Release: pairs with the Acquire in `chunk`; publishes the elements.
-        // Relaxed: who loses looks again, by `chunk`.
+        // Relaxed: the loser looks again, by `chunk`.
         let swing = self.chunks[chunk].compare_exchange(
             null,
             ours.cast(),
@@ -105,7 +105,7 @@ impl<T, const FIRST: usize> Chunks<T, FIRST> {
             Ordering::Relaxed,
         );
         if swing.is_err() {
-            // SAFETY: from the box above; nobody else has seen it.
+            // SAFETY: from the box above; no other thread has seen it.
             drop(unsafe { Box::from_raw(ours) });
         }
         self.chunk(chunk).expect("made by us or by the winner")
@@ -121,18 +121,18 @@ impl<T, const FIRST: usize> Chunks<T, FIRST> {
 impl<T, const FIRST: usize> Drop for Chunks<T, FIRST> {
     fn drop(&mut self) {
         for chunk in 0..CHUNKS {
-            // Relaxed: borrowed mutably, so nobody else is there.
+            // Relaxed: exclusive access.
             let first = self.chunks[chunk].load(Ordering::Relaxed);
             if !first.is_null() {
                 let elements = ptr::slice_from_raw_parts_mut(first, Self::length(chunk));
-                // SAFETY: by the invariant; nobody is left to use it.
+                // SAFETY: by the invariant; exclusive access, so no thread uses it any more.
                 drop(unsafe { Box::from_raw(elements) });
             }
         }
     }
 }
 
-// SAFETY: the elements go along.
+// SAFETY: the elements move with it.
 unsafe impl<T: Send, const FIRST: usize> Send for Chunks<T, FIRST> {}
 
 // SAFETY: elements are made on one thread, used on any, and dropped on any.

@@ -2,8 +2,8 @@
 //! at any time.
 //!
 //! A map's bags are in an `Arc`. The list has weak handles to them, so it keeps no garbage alive: a
-//! map that is dropped frees all that it has retired. Only if it is dropped while `flush_all` is at
-//! its bags, that frees the rest.
+//! map that is dropped frees all that it has retired. Only if it is dropped while `flush_all` works
+//! on its bags, `flush_all` frees the rest.
 
 use std::sync::Weak;
 
@@ -53,17 +53,17 @@ pub(crate) unsafe fn enroll<D: Dispose>(store: &Store) {
 /// Frees everything that was removed or replaced in **enrolled** maps and that no guard can still see:
 /// [`HashMap::enroll`](crate::HashMap::enroll) enrolls a map.
 ///
-/// For a program of many maps, each of which is written rarely: a map is freed from by its own writes,
-/// so what was removed from one that is not written any more waits for a call of
-/// [`flush`](crate::HashMap::flush), which takes the map, or this, which takes none. What is said at
-/// `flush` holds here: call it without a guard in hand. Other than `flush` it shrinks no table.
+/// For programs with many maps, each of which is written rarely. Only writes to a map free what was
+/// removed from it. So what was removed from a map that is not written any more waits for a call of
+/// [`flush`](crate::HashMap::flush), which needs the map, or of this function, which does not. As with
+/// `flush`, call it while you hold no guard. Unlike `flush` it shrinks no table.
 ///
-/// Lock-free; visits all maps that are enrolled. Of two calls at a time one may find that the other has
-/// the list in hand, and return early.
+/// Lock-free; visits all enrolled maps. If two calls overlap, one may find that the other is using the
+/// list, and return early.
 ///
 /// # Panics
 ///
-/// If a destructor does. What is not freed yet stays for later.
+/// If a destructor panics. What is not freed yet stays for a later call.
 ///
 /// ```
 /// static NAMES: std::sync::LazyLock<splitmap::HashMap<u32, String>> =
@@ -80,7 +80,7 @@ pub fn flush_all() {
     all.sort_by_key(|enrolled| enrolled.bags.as_ptr().addr());
     all.dedup_by(|one, other| one.bags.ptr_eq(&other.bags));
     all.retain(|enrolled| enrolled.bags.strong_count() > 0);
-    // Back before a destructor runs: it may panic, or call this.
+    // Put back before a destructor runs: it may panic, or call this function.
     for enrolled in &all {
         LIST.push(enrolled.clone());
     }

@@ -1,11 +1,11 @@
-//! Fences in pairs: a light one where readers pin, a heavy one where somebody wants to free.
+//! Fences in pairs: a light one where readers pin, a heavy one where a thread wants to free.
 //!
 //! Of a light and a heavy fence one comes first, in the sense of two `SeqCst` fences. Two light
 //! ones are not ordered, and nothing here compares two.
 //!
 //! Where the system has membarrier(2), the light fence is one for the compiler alone, and the
-//! heavy one makes every running thread of the process execute a real one. Where it has not, or
-//! refuses it, both are real. That is found out once, at run time.
+//! heavy one makes every running thread of the process execute a real one. Where the system lacks or
+//! refuses it, both are real. The process finds that out once, at run time.
 
 use crate::sync::{Ordering, fence};
 
@@ -20,7 +20,7 @@ pub(super) enum Fences {
 }
 
 impl Fences {
-    /// What the system has. Another call may be answered differently; see `Registry::fences`.
+    /// What the system has. A later call may return something else; see `Registry::fences`.
     pub(super) fn of_the_system() -> Fences {
         if membarrier::register() {
             Fences::Asymmetric
@@ -43,7 +43,7 @@ impl Fences {
         fence(Ordering::SeqCst);
     }
 
-    /// The other side. False if it could not be had: then nothing is ordered.
+    /// The other side. False if the system refuses it: then nothing is ordered.
     pub(super) fn heavy(self) -> bool {
         match self {
             Fences::Asymmetric => membarrier::execute(),
@@ -71,7 +71,7 @@ mod membarrier {
     fn call(command: c_int) -> c_long {
         // SAFETY: points into this thread's own memory.
         let errno = unsafe { libc::__errno_location() };
-        // SAFETY: as above; a call that fails must not be seen in it by whoever pins a guard.
+        // SAFETY: as above; a thread that pins a guard must not see in it that the call failed.
         let before = unsafe { errno.read() };
         // SAFETY: the call reads and writes no memory of the process.
         let answer = unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) };
@@ -83,12 +83,12 @@ mod membarrier {
     pub(super) fn register() -> bool {
         let commands = call(QUERY);
         let both = c_long::from(EXECUTE | REGISTER);
-        // Tried once: a filter may let the questions pass and refuse the answer.
+        // Tried once: a filter may allow the query and refuse the fence itself.
         commands > 0 && commands & both == both && call(REGISTER) == 0 && execute()
     }
 
     pub(super) fn execute() -> bool {
-        // A child of a fork may have to register anew.
+        // A child of a fork may have to register again.
         call(EXECUTE) == 0 || call(REGISTER) == 0 && call(EXECUTE) == 0
     }
 }

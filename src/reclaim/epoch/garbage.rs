@@ -1,4 +1,4 @@
-//! Garbage: retired objects, the oldest first, and how far the epoch has gone on since.
+//! Garbage: retired objects, the oldest first, and how far the epoch has advanced since.
 //!
 //! ```text
 //!   over      stamp - 2   stamp - 1   stamp
@@ -10,8 +10,8 @@
 //! at most three stamps are not, and three numbers say where each begins. An object costs its
 //! pointer, and neither push nor pop looks at another stamp than the last.
 //!
-//! What ends with `in_place` calls no allocator, and so may be done to garbage that is borrowed
-//! from a bag. All else is done to garbage that was taken out of one: see `bag`.
+//! Functions whose names end with `in_place` call no allocator, and so may work on garbage that is
+//! borrowed from a bag. All others work on garbage that was taken out of one: see `bag`.
 
 use std::collections::VecDeque;
 
@@ -27,8 +27,8 @@ const KEPT: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Object(pub(super) *mut ());
 
-// SAFETY: it is a name. Whoever frees the object holds the map or drops it, and so is where the
-// map's entries may be; or the map is enrolled, and these may be anywhere.
+// SAFETY: it is only an address. The thread that frees the object holds the map or drops it, so the
+// map's entries may be on that thread; or the map is enrolled, and they may be on any.
 unsafe impl Send for Object {}
 
 /// See the file's header.
@@ -98,7 +98,7 @@ impl Garbage {
         has_room
     }
 
-    /// Whether the epoch has gone on since the last push or `settle`.
+    /// Whether the epoch has advanced since the last push or `settle`.
     #[inline(always)]
     pub(super) fn is_older(&self, now: Epoch) -> bool {
         self.stamp != now
@@ -135,16 +135,16 @@ impl Garbage {
         self.stamp = now;
     }
 
-    /// The oldest object, if nobody can see it any more.
+    /// The oldest object, if no thread can see it any more.
     #[inline(always)]
     pub(super) fn pop_in_place(&mut self) -> Option<Object> {
         self.over = self.over.checked_sub(1)?;
         self.objects.pop_front()
     }
 
-    /// The oldest object, whoever can see it.
+    /// The oldest object, even if a thread can still see it.
     pub(super) fn pop_any(&mut self) -> Option<Object> {
-        // For the rest it is as if all of it were over.
+        // Counts all of it as over, so that `pop_in_place` returns it.
         self.over = self.objects.len();
         self.waiting = [0, 0];
         self.pop_in_place()

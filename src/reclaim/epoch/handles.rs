@@ -1,4 +1,4 @@
-//! The registry and a store with handles in hand, where production has a thread-local: what the
+//! The registry and a store with explicit handles, where production has a thread-local: what the
 //! models drive. Everything that a handle does is done by the real code.
 //!
 //! An object that is freed is condemned: its witness is told, and its memory stays to the end. So a
@@ -20,12 +20,12 @@ use crate::sync::{AtomicBool, AtomicPtr, Exclusive, Ordering, Witness};
 /// How many slots a model may use.
 const PLACES: usize = 8;
 
-/// A process with one map: a registry, a store, and all the objects that there ever were.
+/// A process with one map: a registry, a store, and all objects ever created.
 pub struct World {
     registry: ManuallyDrop<Registry>,
     store: ManuallyDrop<Store>,
     objects: Mutex<Vec<Arc<Object>>>,
-    /// What belongs to whoever is alone on a slot.
+    /// What belongs to the thread or guard that is alone on a slot.
     places: [Exclusive<()>; PLACES],
     /// Dropped last.
     _check: NothingIsLeft,
@@ -137,7 +137,7 @@ impl World {
         self.registry.advance().advanced
     }
 
-    /// Lowers the number of slots that are looked at, if nobody uses the last.
+    /// Lowers the number of slots that a scan looks at, if no thread uses the last.
     pub fn lower(&self) {
         self.registry.lower();
     }
@@ -351,8 +351,8 @@ impl Entry {
         self.link.store(ptr::null_mut(), Ordering::Relaxed);
     }
 
-    /// Unlinks the object and notes the epoch, without a store. Notes nothing else: whoever reads
-    /// the note has not acquired the unlink by it.
+    /// Unlinks the object and notes the epoch, without a store. Notes nothing else: a thread that
+    /// reads the note has not acquired the unlink by it.
     pub fn unlink_and_stamp(&self, _guard: &Guard) {
         self.unlink();
         let mut garbage = Garbage::default();

@@ -1,4 +1,4 @@
-//! A flush: all garbage that can be had at the moment, and the end of what is over.
+//! A flush: gathers all garbage that it can take at the moment, and frees what is over.
 
 use super::bag::{Contents, Taken, excess};
 use super::garbage::{Garbage, Object};
@@ -8,8 +8,8 @@ use super::store::Bags;
 use crate::reclaim::Dispose;
 use crate::sync::MODELLED;
 
-/// How often a flush tries to advance the epoch. Three times would do if no reader ever came
-/// between; one that is pinned for the moment is gone at a later attempt.
+/// How often a flush tries to advance the epoch. Without readers three attempts would be enough; a
+/// reader that is pinned only briefly is gone at a later attempt.
 const ATTEMPTS: usize = if MODELLED { 3 } else { 32 };
 
 impl Bags {
@@ -36,7 +36,7 @@ impl Bags {
                 break;
             }
             if !registry.advance().advanced {
-                // This thread has another guard, for which it would wait in vain.
+                // This thread has another guard: waiting for it would be in vain.
                 if !is_alone {
                     break;
                 }
@@ -44,7 +44,7 @@ impl Bags {
                 crate::sync::yield_now();
             }
         }
-        // What is over by now is known to `settle`, which a loop that ran out has not asked.
+        // A loop that ran out of attempts has not called `settle`, which finds what is over by now.
         haul.is_all_over(registry.epoch());
         // SAFETY: all that is in the bags was retired for this `D`.
         while let Some(object) = unsafe { haul.pop::<D>() } {
@@ -54,12 +54,12 @@ impl Bags {
     }
 }
 
-/// Garbage that a flush has gathered. What it does not come to free goes back.
+/// Garbage that a flush has gathered. What it does not free becomes a parcel.
 struct Haul<'s> {
     bags: &'s Bags,
     registry: &'s Registry,
     parts: Vec<Garbage>,
-    /// In the parts before this one nothing is over.
+    /// The parts before this one have no object that is over.
     next: usize,
 }
 
@@ -81,7 +81,7 @@ impl Haul<'_> {
             all.extend(taken.into_iter().filter_map(contents));
         }
         self.parts.extend(bags.receive());
-        // Somebody else was at it, saw that it is in use, and let go of it again.
+        // Another thread held our bag and has released it: retry.
         if !is_mine {
             all.extend(take_own());
         }
@@ -123,7 +123,7 @@ impl Haul<'_> {
 }
 
 impl Drop for Haul<'_> {
-    /// One parcel for all, however often a flush comes to nothing.
+    /// One parcel for everything, even if flush after flush frees nothing.
     fn drop(&mut self) {
         let mut rest = Garbage::default();
         self.parts.drain(..).for_each(|part| rest.adopt(part));

@@ -1,11 +1,11 @@
-//! Epoch-based reclamation of our own: a reader pays two plain stores, and never runs a destructor.
+//! The crate's own epoch-based reclamation: a reader pays two plain stores, and never runs a destructor.
 //!
 //! ```text
 //! thread     this thread's slot                       (the only file that knows thread-locals)
-//! handles    slots in hand instead, for models        (under `cfg(splitmap_loom)` alone)
+//! handles    explicit slots instead, for models       (only under `cfg(splitmap_loom)`)
 //! haul       a flush                                  window   what a write does once in 128 times
 //! store      the garbage of one map: retire, tick, drop
-//! bag        the garbage of one participant in it, and who may touch that
+//! bag        the garbage of one participant in it, and its owner
 //! registry   the participants, and when the epoch may advance
 //! enrolled   the maps that `flush_all` flushes
 //! slot       the place of a participant, and a pin on it
@@ -34,8 +34,8 @@ mod window;
 
 use crate::sync::{MODELLED, SCHEDULED};
 
-/// At every write of this number a thread frees something, and looks whether a window is over, to spare
-/// the others.
+/// A thread frees something, and checks whether a window is over, only at every write of this number:
+/// the others stay cheap.
 const LOOK: u64 = if MODELLED || SCHEDULED { 1 } else { 8 };
 
 #[cfg(not(splitmap_loom))]
@@ -57,14 +57,14 @@ mod back_end {
     use crate::reclaim::{Dispose, Reclaim, ReclaimOwned, Reclaimer};
     use crate::stats::Stats;
 
-    /// Our own reclamation, by epochs: the default.
+    /// The crate's own reclamation, by epochs: the default.
     ///
     /// | | |
     /// |---|---|
-    /// | types | any `K` and `V`: borrowed ones too, and if the map stays on one thread such that cannot be sent |
+    /// | types | any `K` and `V`: they may borrow, and need not be `Send` if the map stays on one thread |
     /// | retired entries | freed by threads that hold the map: a few at the end of a write, all that no guard can see by [`flush`](crate::HashMap::flush), the rest when the map is dropped |
-    /// | a destructor that panics | comes out of the write, `flush` or drop that ran it; nothing else is lost, and a write of one key is complete |
-    /// | pinning | two plain stores; wait-free, and runs no destructor. (Without membarrier(2), so off Linux or where it is refused: and a fence.) A thread's first claims a place; the first of the process registers for membarrier, which may take milliseconds |
+    /// | a destructor that panics | propagates out of the write, `flush` or drop that ran it; nothing else is lost, and a write of one key is complete |
+    /// | pinning | two plain stores; wait-free, and runs no destructor. (Without membarrier(2), so off Linux or where it is refused, also a fence.) A thread's first pin claims a place; the first pin of the process registers for membarrier, which may take milliseconds |
     /// | owned guards | yes |
     /// | `get` | wait-free, within the bound of guarantee A |
     #[derive(Debug)]
@@ -79,8 +79,8 @@ mod back_end {
 
     impl Sealed for Epoch {}
 
-    // SAFETY: `docs/RECLAMATION.md` proves it: what is unlinked and then stamped `e` is freed by
-    // nobody before the epoch is `e + 3`, and no pin that could reach it lasts until then. All pins
+    // SAFETY: `docs/RECLAMATION.md` proves it: no thread frees what is unlinked and then stamped `e`
+    // before the epoch is `e + 3`, and no pin that could reach it lasts until then. All pins
     // are in the one registry of the process.
     unsafe impl Reclaimer for Epoch {
         const DRAINS: bool = true;

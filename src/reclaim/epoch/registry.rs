@@ -1,9 +1,9 @@
-//! Who is pinned: an epoch, and a slot for each thread or guard that may be.
+//! The participants: an epoch, and a slot for each thread or guard that may be pinned.
 //!
-//! A registry holds no garbage. It says one thing: what was unlinked in epoch `e` can be seen by
-//! nobody once the epoch is `e + 3`, which `garbage` counts. `docs/RECLAMATION.md` has the proof by
+//! A registry holds no garbage. It guarantees one thing: once the epoch is `e + 3`, which `garbage`
+//! counts, no thread can see what was unlinked in epoch `e`. `docs/RECLAMATION.md` has the proof by
 //! cases; the letters here are its own: **F** is the light fence of a reader, **H** the heavy one
-//! of whoever advances.
+//! of a thread that advances.
 //!
 //! # Invariant
 //!
@@ -46,20 +46,20 @@ pub struct Registry {
     may_grow_to: tally::AtomicUsize,
     /// Where to look first for a slot. Written by every claim: not beside what all read.
     last_claimed: CachePadded<tally::AtomicUsize>,
-    /// A [`Fences`], or 0 while nobody has asked.
+    /// A [`Fences`], or 0 before the first call of `fences`.
     fences: tally::AtomicU8,
-    /// The attempts to advance that failed since the last that did not.
+    /// The attempts to advance that failed since the last success.
     blocked: tally::AtomicUsize,
     /// When the first of them was, in nanoseconds since 1970.
     blocked_since: tally::AtomicU64,
 }
 
-/// What came of an attempt to advance.
+/// The result of an attempt to advance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Attempt {
     /// The epoch is a later one now, by us or by another.
     pub(super) advanced: bool,
-    /// There was a heavy fence.
+    /// The attempt executed a heavy fence.
     pub(super) fenced: bool,
 }
 
@@ -80,10 +80,10 @@ impl Registry {
         }
     }
 
-    /// The one way in which this process orders its readers, settled by the first who asks: before
-    /// there is a slot, so that no reader can do otherwise.
+    /// The one way in which this process orders its readers. The first call decides it, before there
+    /// is a slot, so that every reader uses it.
     fn fences(&self) -> Fences {
-        // Relaxed: whichever was written first is the one that everybody reads.
+        // Relaxed: all threads read the value that was written first.
         match self.fences.load(Ordering::Relaxed) {
             0 => {
                 let answer = Fences::of_the_system();
@@ -110,10 +110,10 @@ impl Registry {
 
     /// A slot that is the caller's alone, to be given up.
     ///
-    /// Looks at a few of those below `high`, from the one that was claimed last. If they are all
-    /// taken, takes a new one as long as that leaves at most a quarter of all unused; else goes
-    /// through all. So the steps are bounded by the slots that there are, and these by what was in
-    /// use at a time.
+    /// Looks at a few of those below `high`, from the one that was claimed last. If all of them are
+    /// taken, takes a new one as long as that leaves at most a quarter of all unused; otherwise looks
+    /// at all. So the number of steps is bounded by the number of slots, and that by the most slots
+    /// that were in use at a time.
     ///
     /// # Panics
     ///
@@ -152,9 +152,9 @@ impl Registry {
         if !slot.claim() {
             return None;
         }
-        // Relaxed: a scan that comes later sees it, as F, which follows, comes before its H. That
-        // goes for a number that was high enough already, too: it comes, by coherence, after
-        // whoever wrote it; and nobody is about to lower it, which takes the slot that is ours.
+        // Relaxed: a scan that comes later sees it, as F, which follows, comes before its H. The
+        // same holds if the number was high enough already: by coherence the scan reads that write
+        // or a later one. And no thread is about to lower it: that takes the slot, which is ours.
         if self.high.load(Ordering::Relaxed) <= index {
             // Relaxed: as above. An RMW, so that it does not fall.
             self.high.fetch_max(index + 1, Ordering::Relaxed);
@@ -169,10 +169,10 @@ impl Registry {
         Some(slot)
     }
 
-    /// Lowers `high` over slots that nobody uses, if there are enough: what many participants
-    /// needed at a time is not looked at for ever. A bounded number of steps.
+    /// Lowers `high` over unused slots, if there are enough, so that scans stop looking at slots that
+    /// many participants once needed. A bounded number of steps.
     pub(super) fn lower(&self) {
-        // Relaxed: looked at again by the compare-exchange.
+        // Relaxed: the compare-exchange checks it again.
         let high = self.high.load(Ordering::Relaxed);
         let Some(lower) = high.checked_sub(LOWERED) else {
             return;
@@ -181,14 +181,15 @@ impl Registry {
         if !top.clone().all(Slot::looks_free) {
             return;
         }
-        // The slots are ours meanwhile, so nobody is pinned on them or about to be. They are the
-        // first so many of `top`, and not in a vector: the allocator, too, may look for a slot.
+        // The slots are ours meanwhile, so no thread is pinned on them or about to be. They are
+        // the first `ours` of `top`. A vector of them would call the allocator, which may look for a
+        // slot, too.
         let ours = top.clone().take_while(|slot| slot.claim());
         let ours = ours.count();
         if ours == LOWERED {
             // Release: pairs with the Acquire in `in_use`: a scan that does not look at these slots
             // any more comes after what was done on them.
-            // Relaxed: somebody has claimed one that is higher still, or lowered.
+            // Relaxed: another thread has claimed a higher one, or lowered.
             let _ = self
                 .high
                 .compare_exchange(high, lower, Ordering::Release, Ordering::Relaxed);
@@ -207,11 +208,11 @@ impl Registry {
 
     /// An upper bound on the slots that were ever in use.
     pub(super) fn most(&self) -> usize {
-        // Relaxed: who asks has acquired what a participant did, and so sees its number.
+        // Relaxed: a caller that has acquired what a participant did sees its number.
         self.most.load(Ordering::Relaxed)
     }
 
-    /// Whether nobody is pinned on a slot. After a heavy fence.
+    /// Whether no thread or guard is pinned on a slot. Call it after a heavy fence.
     pub(super) fn is_idle(&self, index: usize) -> bool {
         self.slots.get(index).is_none_or(|slot| !slot.is_pinned())
     }
@@ -219,7 +220,7 @@ impl Registry {
     #[inline(always)]
     pub(super) fn epoch(&self) -> Epoch {
         // Acquire: pairs with the Release in `advance`. What any scan saw of guards that are gone
-        // happens before what follows here; and who reads e + 2 sees all that was unlinked in e.
+        // happens before what follows here; a thread that reads e + 2 sees all unlinks of epoch e.
         Epoch::of_word(self.epoch.load(Ordering::Acquire))
     }
 
@@ -243,7 +244,7 @@ impl Registry {
         pin.renew(|| self.epoch());
     }
 
-    /// A heavy fence. False if it could not be had.
+    /// A heavy fence. False if the system refuses it.
     pub(super) fn heavy(&self) -> bool {
         self.fences().heavy()
     }
@@ -268,7 +269,7 @@ impl Registry {
             // Release: pairs with the Acquire in `epoch`; hands on what the scan has seen. What
             // earlier scans have seen was acquired with the epoch, which is still the same. Not a
             // store: one that comes late would take the epoch back.
-            // Relaxed: somebody else has advanced.
+            // Relaxed: another thread has advanced.
             let _ = self.epoch.compare_exchange(
                 epoch.word(),
                 epoch.next().word(),
@@ -304,7 +305,7 @@ impl Registry {
         }
     }
 
-    /// How many attempts failed since the last that did not, and when the first of them was.
+    /// How many attempts failed since the last success, and when the first of them was.
     pub(super) fn blocked(&self) -> (usize, Option<SystemTime>) {
         // Relaxed: statistics.
         let blocked = self.blocked.load(Ordering::Relaxed);
@@ -321,7 +322,7 @@ impl Registry {
     }
 }
 
-/// The time since 1970; 0 where there is no clock to ask.
+/// The time since 1970; 0 where there is no clock.
 fn nanoseconds() -> u64 {
     if cfg!(any(miri, target_family = "wasm")) {
         return 0;
@@ -440,7 +441,7 @@ mod tests {
         let most = registry.most();
         pins.drain(100..300);
         for _ in 0..150 {
-            // None of those that are looked at first is free. Relaxed: nobody else is there.
+            // None of those that are looked at first is free. Relaxed: there is no other thread.
             registry.last_claimed.store(399, Ordering::Relaxed);
             pins.push(registry.pin_alone());
         }

@@ -12,10 +12,10 @@
 //!
 //! # Invariant
 //!
-//! * Whoever has a guard on a slot or owns it is alone there: a thread, its guards, or the one
-//!   guard that belongs to no thread. Only they write its word.
-//! * A slot may be claimed if nobody owns it and no guard is alive on it. Giving a slot up while
-//!   guards are alive on it is therefore nothing special: the last of them frees it.
+//! * A slot is used by one participant at a time: the thread that owns it with its guards, or the
+//!   one guard that belongs to no thread. Only this participant writes the slot's word.
+//! * A slot may be claimed if it has no owner and no guard is alive on it. So an owner may give a
+//!   slot up while guards are alive on it: the last of them frees it.
 
 use super::fences::Fences;
 use crate::sync::tally;
@@ -87,8 +87,8 @@ impl Slot {
         }
     }
 
-    /// A slot of nobody, which looks as if not one more guard could be put on it: so whoever has
-    /// none yet needs no test of its own.
+    /// A slot without an owner, which looks as if it had no room for a guard: so a thread without a
+    /// slot needs no extra test.
     #[cfg(not(splitmap_loom))]
     pub(super) const fn full() -> Self {
         Slot {
@@ -143,7 +143,7 @@ impl Slot {
     }
 
     pub(super) fn is_pinned(&self) -> bool {
-        // Acquire: pairs with the Release of whoever unpinned the slot last; what was done under
+        // Acquire: pairs with the Release of the last unpin of the slot; what was done under
         // its guards happens before what the caller does now.
         self.word.load(Ordering::Acquire) & DEPTH != 0
     }
@@ -156,25 +156,25 @@ impl Slot {
         word & DEPTH == 0 || word & !DEPTH == epoch.0 & !DEPTH
     }
 
-    /// Whether somebody owns the slot: a hint.
+    /// Whether the slot has an owner: a hint.
     pub(super) fn is_owned(&self) -> bool {
         // Relaxed: a hint.
         self.owned.load(Ordering::Relaxed)
     }
 
-    /// Whether it may be worth while to try and claim the slot: a hint.
+    /// Whether a claim of the slot may succeed: a hint.
     pub(super) fn looks_free(&self) -> bool {
         !self.is_owned() && !self.is_pinned()
     }
 
-    /// Takes the slot, if nobody owns it and no guard is alive on it.
+    /// Takes the slot, if it has no owner and no guard is alive on it.
     pub(super) fn claim(&self) -> bool {
         if !self.looks_free() {
             return false;
         }
         // Acquire: pairs with the Release in `give_up`; hands over what belongs to the slot's
         // owner, such as its bag in each map.
-        // Relaxed: somebody else has it.
+        // Relaxed: another thread has it.
         let claim = self
             .owned
             .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
@@ -195,14 +195,14 @@ impl Slot {
         self.owned.store(false, Ordering::Release);
     }
 
-    /// Pins, for whoever owns the slot or has a guard on it; `None` if it has all the guards it can.
+    /// Pins. The caller owns the slot or has a guard on it. `None` if the slot has room for no more.
     #[inline(always)]
     pub(super) fn pin(&self, now: impl FnOnce() -> Epoch) -> Option<Pin<'_>> {
         // Relaxed: written by us alone.
         let word = self.word.load(Ordering::Relaxed);
         if word & DEPTH == 0 {
-            // Release: pairs with the Acquire in `is_pinned` and `is_idle_or_in`: whoever sees this
-            // pin and not the end of the one before it must still come after that end.
+            // Release: pairs with the Acquire in `is_pinned` and `is_idle_or_in`: a thread
+            // that sees this pin and not the end of the one before it must still come after that end.
             self.word.store(now().0, Ordering::Release);
             self.fences.light();
         } else if !self.pin_again(word) {

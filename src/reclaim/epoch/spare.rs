@@ -1,11 +1,11 @@
-//! The memory of entries that were freed, for the next ones: a list that stands in that memory.
+//! The memory of freed entries, kept for the next ones: a list that is stored in that memory.
 //!
 //! An entry that is inserted takes it from here, as long as there is some, and so calls no allocator.
-//! No destructor runs for that: what is here was emptied before.
+//! That runs no destructor: the memory here is already empty.
 
 use std::ptr::{self, NonNull};
 
-/// See the file's header. What is in it belongs to nobody else.
+/// See the file's header. The list owns the memory in it.
 #[derive(Debug)]
 pub(super) struct Spare {
     first: *mut (),
@@ -32,7 +32,7 @@ impl Spare {
 
     /// # Safety
     ///
-    /// The memory is one that `Dispose::empty` has returned, and nobody else's.
+    /// `Dispose::empty` has returned the memory, and nothing else uses it.
     #[inline(always)]
     pub(super) unsafe fn push(&mut self, memory: NonNull<()>) {
         // SAFETY: the contract of `empty`: there is room for a pointer.

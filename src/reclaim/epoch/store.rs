@@ -2,8 +2,8 @@
 //!
 //! A retired object goes into the bag of the thread that retired it, and normally that thread
 //! frees it, a few at the end of each write. Nothing outlives the map: dropping the store frees
-//! the rest. So entries are dropped by nobody but threads that hold the map, which is why they
-//! may borrow, and may be bound to one thread. (Those of an enrolled map may not: see `enrolled`.)
+//! the rest. So only threads that hold the map drop its entries, and entries may therefore borrow,
+//! and may be bound to one thread. (Those of an enrolled map may not: see `enrolled`.)
 
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -26,12 +26,12 @@ use crate::reclaim::stack::Stack;
 use crate::stats::Stats;
 use crate::sync::{MODELLED, Ordering, SCHEDULED, const_unless_loom};
 
-/// After how many of its writes to a map a thread sees to the epoch: so many that the heavy fence
-/// costs a write next to nothing.
+/// After how many of its writes to a map a thread tries to advance the epoch: so many that a write
+/// pays next to nothing for the heavy fence.
 const WINDOW: u64 = if MODELLED || SCHEDULED { 1 } else { 128 };
 
-/// After how many objects that it has retired, in whatever maps, a thread does so at the latest: one
-/// that writes many maps, each of them rarely, would come to the end of a window in none.
+/// After how many retired objects, in all maps together, a thread does so at the latest: a thread that
+/// writes many maps, each rarely, would otherwise not reach the end of a window in any.
 const RETIREMENTS: usize = WINDOW as usize;
 
 /// See the file's header. Nothing is allocated before the first write.
@@ -41,11 +41,11 @@ pub struct Store {
 
 /// What a store has, once it has been written. It is the store's alone, unless its map is enrolled.
 pub(crate) struct Bags {
-    /// What the map's `Dispose` says, for when nobody is there to say it.
+    /// What the map's `Dispose` does, for the drop, which does not know its type.
     by: &'static By,
     /// By the index of the slot.
     bags: Chunks<LazyBox<Bag>, 8>,
-    /// Garbage that belongs to nobody.
+    /// Garbage without an owner.
     parcels: Stack<Garbage>,
     /// What is in parcels.
     sent: Pending,
@@ -222,7 +222,7 @@ impl Store {
         }
     }
 
-    /// As `retire`, where there is no room, or where another thread may be at the bag.
+    /// As `retire`, where there is no room, or where another thread may be using the bag.
     ///
     /// # Safety
     ///
@@ -250,7 +250,7 @@ impl Store {
         by: isize,
     ) -> u64 {
         let bag = place.unwrap_or_else(|| self.make::<D>(pin));
-        // Alone: whoever is pinned on the slot.
+        // Only the thread that is pinned on the slot writes it.
         bag.count.add_alone(by)
     }
 
@@ -328,7 +328,7 @@ impl Store {
         self.bags.get().map_or(0, sent)
     }
 
-    /// Raises the `taken` of a bag for ever, as a thread does that dies in between.
+    /// Raises the `taken` of a bag for ever, like a thread that dies before it lowers it.
     #[cfg(splitmap_loom)]
     pub(super) fn divert(&self, index: usize) {
         let place = self.bags.get().and_then(|bags| bags.bags.get(index));
@@ -364,9 +364,9 @@ impl Store {
 }
 
 impl Drop for Bags {
-    /// Frees all garbage: with the store, or, if `flush_all` is at an enrolled map while it is dropped,
-    /// when that is done. A destructor that panics keeps no other from being run; a second panic
-    /// ends the process, as everywhere.
+    /// Frees all garbage: with the store, or, if an enrolled map is dropped while `flush_all` works on
+    /// it, when `flush_all` is done. If a destructor panics, all others still run; a second panic ends
+    /// the process, as everywhere.
     fn drop(&mut self) {
         struct Rest {
             parts: Vec<Garbage>,
@@ -396,7 +396,7 @@ impl Drop for Bags {
 
         let mut parts = self.receive();
         for (_, bag) in self.iter() {
-            // SAFETY: borrowed mutably, so nobody else has access.
+            // SAFETY: exclusive access.
             let (garbage, spare) = unsafe { bag.empty() };
             parts.push(garbage);
             self.release(spare);
@@ -429,12 +429,12 @@ mod tests {
         }
     }
 
-    /// A write by whoever has the slot.
+    /// A write by the thread that has the slot.
     fn write(store: &Store, registry: &Registry, slot: &Slot) {
         let pin = registry.pin(slot).unwrap();
         let object = Box::into_raw(Box::new(0_u64)).cast();
         let place = store.place(&pin);
-        // SAFETY: nobody else has the object, and the pin is one of the registry's, here and below.
+        // SAFETY: no other thread has the object, and the pin is one of the registry's, here and below.
         unsafe { store.retire::<Boxed>(registry, &pin, place, object) };
         // SAFETY: as above.
         let clock = unsafe { store.count::<Boxed>(&pin, place, 0) };

@@ -52,7 +52,7 @@ pub(super) fn pin() -> Pin<'static> {
     }
 }
 
-/// The thread has no slot yet or any more, or so many guards that no more go on it.
+/// Pins where the thread has no slot (not yet, or no longer), or its slot has room for no more guards.
 #[cold]
 #[inline(never)]
 fn pin_without_slot(slot: &'static Slot) -> Pin<'static> {
@@ -61,7 +61,7 @@ fn pin_without_slot(slot: &'static Slot) -> Pin<'static> {
             let slot = REGISTRY.claim();
             let first = exit.0.get();
             if !ptr::eq(first, &NONE) {
-                // To claim may call the allocator, which has pinned this thread meanwhile.
+                // The claim may have called the allocator, which has pinned this thread meanwhile.
                 slot.give_up();
                 return first;
             }

@@ -1,4 +1,4 @@
-//! The end of a window: a thread that writes sees to the epoch, and to what others left behind.
+//! The end of a window: a writing thread tries to advance the epoch, and takes what others left behind.
 
 use super::bag::{Bag, Contents, Taken};
 use super::garbage::Garbage;
@@ -7,12 +7,12 @@ use super::slot::Slot;
 use super::store::Bags;
 
 impl Bags {
-    /// Takes what was left behind, and advances the epoch, if there is anything to free and nobody
-    /// else has advanced it since the last window. The thread is pinned on `slot`, whose bag `bag` is.
+    /// Takes what was left behind, and advances the epoch, if there is anything to free and no other
+    /// thread has advanced it since the last window. The thread is pinned on `slot`, whose bag `bag` is.
     #[cold]
     #[inline(never)]
     pub(super) fn end_window(&self, registry: &Registry, bag: &Bag, slot: &Slot) {
-        // In whatever map: this thread may be the only one that ever sees to the epoch for it.
+        // In any map: this thread may be the only one that ever advances the epoch for it.
         let has_retired = slot.begin_window();
         let own = slot.index();
         self.adopt(bag, self.receive());
@@ -21,7 +21,7 @@ impl Bags {
             let watched = (contents.watched as usize, contents.watched_clock);
             (garbage.len() > 0, garbage.is_sparse(), watched)
         };
-        // SAFETY: pinned, here and below; none of what is given runs user code.
+        // SAFETY: pinned, here and below; the closures run no user code.
         let Some((has_garbage, is_sparse, (watched, clock))) = (unsafe { bag.with(look) }) else {
             return;
         };
@@ -29,7 +29,7 @@ impl Bags {
             // SAFETY: as above.
             unsafe { self.work_at(bag, Garbage::shrink) };
         }
-        // Left behind: nobody has written there since the end of the last window.
+        // Left behind: its owner has not written there since the end of the last window.
         let left = self
             .with_garbage(own)
             .find(|&(index, bag)| index == watched && bag.count.clock() == clock);
