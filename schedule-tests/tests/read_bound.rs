@@ -544,7 +544,8 @@ fn in_the_middle_of_a_resize() {
         let absent = 18..=40;
         let map: Arc<Map> = Arc::new(keys[..16].iter().map(|&key| (key, key)).collect());
         assert_eq!(map.capacity(), 16);
-        // The first write of a thread looks at the length.
+        // Each of these threads takes the place of the one before: the first write looks at the length,
+        // and so does the fifth.
         let insert = |key: u64| {
             let map = Arc::clone(&map);
             let write = move || {
@@ -581,8 +582,8 @@ fn in_the_middle_of_a_resize() {
             );
         };
         read(16, 16);
-        // Published; made and settled; ended.
-        for _ in 0..3 {
+        // Published; made and settled; ended. And once more.
+        for _ in 0..4 {
             insert(17);
             assert_eq!(map.capacity(), 64);
             read(16, 17);
