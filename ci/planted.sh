@@ -3,7 +3,8 @@
 # those marked `quick` whose source file, model or own file changed since the last release, and a
 # tenth of the others, which rotates with the number of commits.
 #
-# The last release is the newest tag `v*`; before there is one, the commit in ci/last-release.
+# The last release is the newest tag `v*`; before there is one, the commit in ci/last-release, for
+# which all quick ones were planted.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
