@@ -115,6 +115,11 @@ impl Garbage {
     #[cold]
     #[inline(never)]
     fn settle_later(&mut self, now: Epoch) {
+        if self.objects.is_empty() {
+            // Whatever the stamp was: a new queue has one that may be very old.
+            self.stamp = now;
+            return;
+        }
         let [second, first] = self.waiting;
         let rest = self.objects.len() - self.over - second - first;
         match self.stamp.steps(now) {
@@ -155,6 +160,12 @@ impl Garbage {
     pub(super) fn adopt(&mut self, mut more: Garbage) {
         more.settle(self.stamp);
         self.settle(more.stamp);
+        if self.objects.len() < more.objects.len() {
+            std::mem::swap(self, &mut more);
+        }
+        if more.objects.is_empty() {
+            return;
+        }
         let (own, theirs) = (self.take_older(), more.take_older());
         self.objects.append(&mut more.objects);
         for (own, theirs) in own.into_iter().zip(theirs).rev() {
