@@ -288,7 +288,8 @@ impl Store {
     /// As for `tick`.
     #[inline(never)]
     unsafe fn attend<D: Dispose>(&self, registry: &Registry, slot: &Slot, bag: &Bag, clock: u64) {
-        if (clock % WINDOW == WINDOW / 2 || slot.retired() >= RETIREMENTS)
+        // In the middle of what a clock counts: a thread's first write to a map ends no window.
+        if ((clock + WINDOW / 2).is_multiple_of(WINDOW) || slot.retired() >= RETIREMENTS)
             && let Some(bags) = self.bags.get()
         {
             bags.end_window(registry, bag, slot);
