@@ -29,10 +29,12 @@ const ALIVE: u64 = 0x00a1_1fe0;
 /// Live values.
 static LIVE: AtomicU64 = AtomicU64::new(0);
 
-/// A value without memory of its own: the map's own calls of the allocator are what is tested.
+/// A value without memory of its own: the map's own calls of the allocator are what is tested. So
+/// large that a thread keeps the memory of no entry for the next: each is one call more.
 struct Value {
     mark: Cell<u64>,
     key: u64,
+    _room: [u8; 4096],
 }
 
 impl Value {
@@ -41,6 +43,7 @@ impl Value {
         Value {
             mark: Cell::new(ALIVE),
             key,
+            _room: [0; 4096],
         }
     }
 }

@@ -142,6 +142,8 @@ impl<K, V, M> Kind<'_, K, V, M> {
 unsafe impl<K, V, M> Dispose for Retired<K, V, M> {
     const ENTRY: usize = size_of::<Node<K, V, M>>();
 
+    const DROPS: bool = std::mem::needs_drop::<Node<K, V, M>>();
+
     const SPARE: usize = if REUSES { most_spare(Self::ENTRY) } else { 0 };
 
     #[inline]

@@ -77,6 +77,9 @@ pub unsafe trait Dispose {
     /// The bytes of an entry, which most objects are.
     const ENTRY: usize;
 
+    /// Dropping an entry runs a destructor.
+    const DROPS: bool;
+
     /// Of how many freed entries a thread may keep the memory, for new ones.
     const SPARE: usize = 0;
 

@@ -139,7 +139,14 @@ fn what_is_bound_to_a_thread_stays_there() {
         let ended = RefCell::default();
         let shared = Rc::new(Cell::new(0));
         let map = HashMap::<Rc<usize>, Local<'_>>::default();
-        for number in 0..NUMBERS {
+        let mut number = 0;
+        // A guard of another thread may keep all of it for as long as that thread does not run.
+        while number < NUMBERS || shared.get() <= number / 2 {
+            assert!(
+                number < 100 * NUMBERS,
+                "{} were freed on the way",
+                shared.get()
+            );
             let local = Local {
                 home: thread::current().id(),
                 number,
@@ -153,13 +160,13 @@ fn what_is_bound_to_a_thread_stays_there() {
             if number % 1_000 == 0 {
                 map.flush();
             }
+            number += 1;
         }
         assert_eq!(ended.borrow().len(), shared.get());
-        assert!(shared.get() > NUMBERS / 2, "so many were freed on the way");
         let copies = Rc::strong_count(&shared);
-        assert_eq!(copies, 1 + NUMBERS - shared.get());
+        assert_eq!(copies, 1 + number - shared.get());
         drop(map);
-        assert_eq!(ended.borrow().len(), NUMBERS);
+        assert_eq!(ended.borrow().len(), number);
         assert_eq!(Rc::strong_count(&shared), 1);
     });
 }

@@ -23,6 +23,7 @@
 
 use std::ptr::NonNull;
 
+use super::LOOK;
 use super::garbage::{Garbage, Object};
 use super::registry::Registry;
 use super::slot::Epoch;
@@ -33,11 +34,13 @@ use crate::sync::tally;
 use crate::sync::{AtomicBool, Exclusive, Ordering};
 
 /// What is freed at a time, of so many that are over. A window in which each write retires something
-/// brings 128, and 16 such times to free them in; more go of more, so that a burst drains.
-fn budget(over: usize) -> usize {
-    const LEAST: usize = 4;
+/// brings 128, and 16 such times to free them in; more go of more, so that a burst drains. A destructor
+/// is due as soon as it may run: of entries that have one, as many go as the writes since the last time
+/// may have retired. Memory alone can wait until it is needed.
+fn budget<D: Dispose>(over: usize) -> usize {
     const MOST: usize = 32;
-    (over / 16).clamp(LEAST, MOST)
+    let least = if D::DROPS { LOOK as usize } else { 4 };
+    (over / 16).clamp(least, MOST)
 }
 
 #[repr(align(128))]
@@ -307,7 +310,7 @@ pub(super) unsafe fn free<D: Dispose>(bag: &Bag, over: usize) {
         contents.garbage.count_out(unsafe { excess::<D>(object) });
         Some(object)
     };
-    for _ in 0..budget(over) {
+    for _ in 0..budget::<D>(over) {
         // SAFETY: pinned; neither `pop` nor `keep` runs user code or calls the allocator.
         let Some(Some(object)) = (unsafe { bag.change(pop) }) else {
             return;

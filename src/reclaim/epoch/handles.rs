@@ -73,6 +73,7 @@ impl Object {
 // SAFETY: what is retired here is an `Object` that its world keeps.
 unsafe impl Dispose for Objects {
     const ENTRY: usize = size_of::<Object>();
+    const DROPS: bool = true;
     const SPARE: usize = 2;
 
     /// The object's own memory is the world's, so it is other memory that becomes spare.

@@ -427,6 +427,7 @@ mod tests {
         }
 
         const ENTRY: usize = size_of::<u64>();
+        const DROPS: bool = true;
 
         unsafe fn bytes(_: *mut ()) -> usize {
             size_of::<u64>()
