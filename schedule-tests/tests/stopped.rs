@@ -839,7 +839,7 @@ impl State {
             State::Stable => Start::new([4, 3, 1, 1, 1], books).expect(16, 10),
             State::Full => {
                 let mut start = Start::new([4, 3, 4, 4, 0], books).expect(16, 15);
-                // Writes number 2 and 3 of this thread: after the third it does not look at the length.
+                // Writes number 2 and 3 of this thread, after which it does not look at the length.
                 start.insert(key(MAIN, 0), books);
                 start.insert(key(MAIN, 1), books);
                 start.expect(16, 17)
@@ -851,7 +851,9 @@ impl State {
             }
             State::GrowingOn => {
                 let mut start = Start::new([4, 3, 28, 28, 1], books).expect(64, 64);
+                // Of this thread's own writes the first looks at the length, and then the fifth.
                 start.insert(key(MAIN, 1), books);
+                start.write_elsewhere(books);
                 let mut start = start.expect(256, 65);
                 start.insert(key(MAIN, 1), books);
                 start.insert(key(MAIN, 1), books);
