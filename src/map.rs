@@ -767,8 +767,8 @@ where
         self.table.reserve(additional);
     }
 
-    /// Shrinks the table as far as it goes with a bucket for each entry, and gives up the capacity
-    /// that was asked for: from now on it also shrinks by itself, to the smallest.
+    /// Shrinks the table to the fewest buckets that have room for the entries, and cancels any requested
+    /// capacity: from now on, removals may shrink it to the smallest table.
     ///
     /// Without this the table shrinks when entries are removed, to a capacity of two to eleven times
     /// their number, and never below the one that was asked for. A table that was replaced is freed

@@ -217,7 +217,7 @@ where
         self.map.flush();
     }
 
-    /// Shrinks the table as far as its entries allow, and gives up the reserved capacity.
+    /// Shrinks the table as far as its entries allow, and cancels any requested capacity.
     ///
     /// See [`HashMap::shrink_to_fit`].
     pub fn shrink_to_fit(&self) {

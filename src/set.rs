@@ -144,7 +144,7 @@ where
         self.map.reserve(additional);
     }
 
-    /// Shrinks the table as far as it goes, and gives up the capacity that was asked for: as
+    /// Shrinks the table as far as its values allow, and cancels any requested capacity: as
     /// [`HashMap::shrink_to_fit`].
     ///
     /// ```

@@ -322,7 +322,7 @@ impl<N: Linked> Link<N> {
         debug_assert!(!from.leads_to_head(), "only nodes are unlinked");
         let to = from.relinked(next);
         // Release, Acquire: see `swing`. Besides, a head that came before the node and went leads to
-        // it for ever: by what the retiring thread knows, no guard that is made later starts there.
+        // it permanently: by what the retiring thread knows, no guard that is made later starts there.
         self.swing(from, to, Ordering::AcqRel).then(|| {
             let node = from.pointer().cast();
             (

@@ -40,7 +40,7 @@ impl<R: Reclaimer, G: Guard<R>> Guard<R> for &G {
 /// While it lives, every reference that was read under it stays valid, and no entry that any
 /// thread removes meanwhile is freed: **keep it short**. It cannot be sent to another thread, and
 /// it cannot outlive its map. Guards nest, and may be dropped in any order. A guard that is leaked
-/// keeps its thread pinned for ever: then nothing that is removed from any map is freed before
+/// keeps its thread pinned permanently: then nothing that is removed from any map is freed before
 /// that map is dropped. A guard in a value of the map it is of does the same once the value is
 /// removed.
 ///

@@ -1,5 +1,5 @@
 //! The back end of a measurement: it never frees anything. What a real one costs with a guard
-//! that is held for ever is compared with this (`benches/reclaim.rs`).
+//! that is never dropped is compared with this (`benches/reclaim.rs`).
 
 #![allow(missing_docs, reason = "built with `--cfg splitmap_leak` only")]
 

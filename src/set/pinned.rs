@@ -171,7 +171,7 @@ where
         self.set.flush();
     }
 
-    /// Shrinks the table as far as its values allow, and gives up the reserved capacity.
+    /// Shrinks the table as far as its values allow, and cancels any requested capacity.
     ///
     /// See [`HashSet::shrink_to_fit`].
     pub fn shrink_to_fit(&self) {

@@ -32,7 +32,7 @@ impl Bags {
         haul.gather(&pin);
         drop(pin);
         for _ in 0..ATTEMPTS {
-            if haul.is_all_over(registry.epoch()) {
+            if haul.settle(registry.epoch()) {
                 break;
             }
             if !registry.advance().advanced {
@@ -44,8 +44,8 @@ impl Bags {
                 crate::sync::yield_now();
             }
         }
-        // A loop that ran out of attempts has not called `settle`, which finds what is over by now.
-        haul.is_all_over(registry.epoch());
+        // The last attempt may have advanced the epoch once more.
+        haul.settle(registry.epoch());
         // SAFETY: all that is in the bags was retired for this `D`.
         while let Some(object) = unsafe { haul.pop::<D>() } {
             // SAFETY: as above, and popped once; its stamp is over.
@@ -91,8 +91,8 @@ impl Haul<'_> {
         }
     }
 
-    /// Whether all of it is over.
-    fn is_all_over(&mut self, now: Epoch) -> bool {
+    /// Finds what is over now. True if all of it is.
+    fn settle(&mut self, now: Epoch) -> bool {
         let settle = |part: &mut Garbage| {
             part.settle(now);
             part.over() == part.len()

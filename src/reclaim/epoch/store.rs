@@ -331,7 +331,7 @@ impl Store {
         self.bags.get().map_or(0, sent)
     }
 
-    /// Raises the `taken` of a bag for ever, like a thread that dies before it lowers it.
+    /// Raises the `taken` of a bag and never lowers it, like a thread that dies before it lowers it.
     #[cfg(splitmap_loom)]
     pub(super) fn divert(&self, index: usize) {
         let place = self.bags.get().and_then(|bags| bags.bags.get(index));
